@@ -1,0 +1,1 @@
+//! Offers and prices: load, filter, rank. No runtime.

@@ -1,0 +1,1 @@
+//! The curfew command: the same verbs in a terminal.

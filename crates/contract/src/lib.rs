@@ -1,0 +1,1 @@
+//! The contract suite every provider passes, and a scripted provider with faults. Tests only.

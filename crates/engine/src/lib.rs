@@ -1,0 +1,1 @@
+//! Verbs over the nouns: launch, watch, deploy, sweep, enforce; store, journal, loop.

@@ -1,0 +1,1 @@
+//! The desktop window, tray and notifications.

@@ -1,0 +1,1 @@
+//! Browser and window journeys, driven by WebDriver. Tests only.

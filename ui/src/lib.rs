@@ -1,0 +1,1 @@
+//! Routes, view structs, templates and static files: the panel's pages.
