@@ -1,1 +1,36 @@
-//! Nouns and rules of Curfew. No I/O, no clock, no runtime, no SDK.
+//! Nouns and rules of Curfew: money, curfews, runs, endpoints, resources, verdicts, plans, policy, and the provider trait.
+//!
+//! Invariant: nothing here does I/O, reads a clock, draws a random number, starts a task or names an SDK. What a rule
+//! needs to know is an argument, so that every rule can be tested at any hour of any day.
+
+pub mod curfew;
+pub mod cx;
+pub mod endpoint;
+pub mod error;
+pub mod home;
+pub mod ids;
+pub mod intent;
+pub mod lab;
+pub mod machine;
+pub mod money;
+pub mod notice;
+pub mod plan;
+pub mod policy;
+pub mod provider;
+pub mod resource;
+pub mod run;
+pub mod say;
+pub mod sweep;
+pub mod verdict;
+
+pub use curfew::{Curfew, CurfewSpec, Enforcer};
+pub use cx::{Clock, Cx};
+pub use error::{Error, ErrorKind, Result, Retry};
+pub use home::Home;
+pub use ids::{AccountId, CloudId, EndpointId, IntentId, LabId, PlanId, RegionName, RunId};
+pub use machine::MachineRef;
+pub use money::{Cost, Currency, HourlyRate, Money};
+pub use notice::Notice;
+pub use sweep::{Gap, Sweep};
+
+pub use jiff::Timestamp;
