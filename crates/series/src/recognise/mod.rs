@@ -1,0 +1,192 @@
+//! What people print, to points.
+//!
+//! Invariant: the points of a log do not depend on the pieces in which its bytes arrive; only `time_ms` does.
+//! Invariant: memory is bounded whatever is printed: one line of 1 MiB, [`MOST_NAMES`] names, [`MOST_RANKS`] processes.
+
+mod context;
+mod lines;
+mod number;
+mod prefix;
+mod scan;
+mod words;
+
+use hashbrown::HashMap;
+use regex::bytes::Regex;
+use std::sync::Arc;
+
+use crate::{Definitions, Point, Progress, Result};
+use context::{Context, Place};
+use lines::Lines;
+use scan::Line;
+use words::Class;
+
+/// How many metric names one run may have; later ones are counted in [`Recogniser::names_dropped`] and not kept.
+pub const MOST_NAMES: usize = 20_000;
+/// How many processes of one run are told apart; later ones count as one.
+pub const MOST_RANKS: usize = 4_096;
+
+/// Reads a log as it grows and hands on the points in it.
+///
+/// ```
+/// use curfew_series::Recogniser;
+/// let mut recogniser = Recogniser::new(None)?;
+/// let mut seen = Vec::new();
+/// recogniser.push(b"epoch 3 loss=0.4", 1_000, &mut |point| seen.push(point.value));
+/// recogniser.push(b"1 acc=0.83\n", 1_002, &mut |point| seen.push(point.value));
+/// assert_eq!(seen, [0.41, 0.83]);
+/// # Ok::<(), curfew_series::Error>(())
+/// ```
+pub struct Recogniser {
+    lines: Lines,
+    reader: Reader,
+}
+
+struct Reader {
+    definitions: Definitions,
+    defined: Vec<(Arc<str>, Regex)>,
+    recognises: bool,
+    line: Line,
+    names: HashMap<Box<[u8]>, NameState>,
+    names_dropped: u64,
+    /// One context per process; the one without a rank comes first.
+    contexts: Vec<(Option<u32>, Context)>,
+    latest: usize,
+}
+
+#[derive(Default)]
+struct NameState {
+    /// The name it is kept under; `None` where the user hides it.
+    kept: Option<Arc<str>>,
+    confirmed: bool,
+    /// The first value of a name of which nothing is known: kept if the value ever changes.
+    pending: Option<(Place, Option<u32>, i64, f64)>,
+}
+
+impl Recogniser {
+    /// A reader for one log. Fails where a definition's expression cannot be compiled.
+    pub fn new(definitions: Option<&Definitions>) -> Result<Recogniser> {
+        let definitions = definitions.cloned().unwrap_or_default();
+        let defined = definitions.compile()?.into_iter().map(|(name, regex)| (name.into(), regex)).collect();
+        let recognises = definitions.recognises();
+        let reader = Reader {
+            definitions,
+            defined,
+            recognises,
+            line: Line::default(),
+            names: HashMap::new(),
+            names_dropped: 0,
+            contexts: vec![(None, Context::default())],
+            latest: 0,
+        };
+        Ok(Recogniser { lines: Lines::default(), reader })
+    }
+
+    /// Reads the next bytes of the log, which arrived at `arrived_ms` (milliseconds since 1970, UTC).
+    pub fn push(&mut self, bytes: &[u8], arrived_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
+        let reader = &mut self.reader;
+        self.lines.push(bytes, &mut |text| reader.read(text, arrived_ms, sink));
+    }
+
+    /// Reads a last line that has no end, once the run is over.
+    pub fn finish(&mut self, arrived_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
+        let reader = &mut self.reader;
+        self.lines.finish(&mut |text| reader.read(text, arrived_ms, sink));
+    }
+
+    /// How far the run has come, by the process that printed last.
+    pub fn progress(&self) -> Progress {
+        self.reader.contexts[self.reader.latest].1.progress()
+    }
+
+    /// How many values were passed over because the run has more than [`MOST_NAMES`] names.
+    pub fn names_dropped(&self) -> u64 {
+        self.reader.names_dropped
+    }
+}
+
+impl Reader {
+    fn read(&mut self, text: &[u8], time_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
+        self.line.clear();
+        let before = prefix::prefix(text);
+        scan::scan(&text[before.len..], &mut self.line);
+        let rank = self.line.settle(before);
+        self.latest = self.context_of(rank);
+        let place = self.contexts[self.latest].1.place(&self.line);
+        for (name, regex) in &self.defined {
+            let Some(found) = regex.captures(text) else { continue };
+            let group = found.get(1).or_else(|| found.get(0)).map_or(&b""[..], |group| group.as_bytes());
+            if let Some(number) = number::number(group.trim_ascii()) {
+                let (step, epoch) = (place.step, place.epoch);
+                sink(Point { metric: name, rank, step, epoch, time_ms, value: number.value });
+            }
+        }
+        if !self.recognises || self.line.pairs.is_empty() {
+            return;
+        }
+        let line = std::mem::take(&mut self.line);
+        let in_context =
+            line.step.is_some() || line.epoch.is_some() || line.pairs.iter().any(|pair| pair.class == Class::Metric);
+        for pair in &line.pairs {
+            let name = line.name(&text[before.len..], &pair.name);
+            self.take(name, pair.class, pair.value, place, rank, time_ms, in_context, sink);
+        }
+        self.line = line;
+    }
+
+    fn context_of(&mut self, rank: Option<u32>) -> usize {
+        if self.contexts[self.latest].0 == rank {
+            return self.latest;
+        }
+        if let Some(at) = self.contexts.iter().position(|(known, _)| *known == rank) {
+            return at;
+        }
+        if self.contexts.len() >= MOST_RANKS {
+            return 0;
+        }
+        self.contexts.push((rank, Context::default()));
+        self.contexts.len() - 1
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one value with all that is known of it; a struct would be built and taken apart at once"
+    )]
+    fn take(
+        &mut self,
+        name: &[u8],
+        class: Class,
+        value: f64,
+        place: Place,
+        rank: Option<u32>,
+        time_ms: i64,
+        in_context: bool,
+        sink: &mut impl FnMut(Point<'_>),
+    ) {
+        if !self.names.contains_key(name) {
+            if self.names.len() >= MOST_NAMES {
+                self.names_dropped += 1;
+                return;
+            }
+            let printed = String::from_utf8_lossy(name);
+            let kept = self.definitions.kept_name(&printed).map(Arc::from);
+            self.names.insert(name.into(), NameState { kept, confirmed: class == Class::Metric, pending: None });
+        }
+        let Some(state) = self.names.get_mut(name) else { return };
+        let Some(metric) = state.kept.as_deref() else { return };
+        state.confirmed |= in_context;
+        if !state.confirmed {
+            match state.pending {
+                None => {
+                    state.pending = Some((place, rank, time_ms, value));
+                    return;
+                }
+                Some((.., first)) if first.to_bits() == value.to_bits() => return,
+                Some(_) => state.confirmed = true,
+            }
+        }
+        if let Some((place, rank, time_ms, value)) = state.pending.take() {
+            sink(Point { metric, rank, step: place.step, epoch: place.epoch, time_ms, value });
+        }
+        sink(Point { metric, rank, step: place.step, epoch: place.epoch, time_ms, value });
+    }
+}

@@ -1,0 +1,512 @@
+//! One line to name and value pairs, a step, an epoch, a rank.
+
+use std::ops::Range;
+
+use super::number::{Number, Unit, number, unit};
+use super::prefix::Prefix;
+use super::words::{Class, classify, is_filler, is_qualifier, is_split};
+
+/// A name and the value printed for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pair {
+    /// Where the name stands in the line; [`Line::names`] where words had to be put before it.
+    pub(super) name: Name,
+    pub(super) class: Class,
+    pub(super) value: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Name {
+    Line(Range<usize>),
+    Made(Range<usize>),
+}
+
+/// A count and, where printed, what it counts up to: `3/10`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Of {
+    pub(super) value: f64,
+    pub(super) total: Option<u64>,
+}
+
+/// What one line says. Kept and cleared between lines, so that reading a line allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    pub(super) pairs: Vec<Pair>,
+    pub(super) names: Vec<u8>,
+    pub(super) step: Option<Of>,
+    /// The step is a progress bar's (`12/469`).
+    pub(super) bar: bool,
+    pub(super) epoch: Option<Of>,
+    pub(super) rank: Option<u32>,
+    scopes: Vec<usize>,
+}
+
+impl Line {
+    pub(super) fn name<'a>(&'a self, text: &'a [u8], name: &Name) -> &'a [u8] {
+        match name {
+            Name::Line(range) => &text[range.clone()],
+            Name::Made(range) => &self.names[range.clone()],
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.pairs.clear();
+        self.names.clear();
+        self.scopes.clear();
+        (self.step, self.bar, self.epoch, self.rank) = (None, false, None, None);
+    }
+
+    /// Adds what stood before the message; returns the rank.
+    pub(super) fn settle(&mut self, before: Prefix) -> Option<u32> {
+        let mut rank = before.rank.or(self.rank);
+        let own = self.step.is_some() || self.epoch.is_some();
+        if let Some(round) = before.round {
+            self.step = Some(Of { value: round as f64, total: None });
+            self.bar = false;
+        } else if let Some(number) = before.numbered {
+            if !own {
+                self.step = (!self.pairs.is_empty()).then_some(Of { value: number as f64, total: None });
+            } else if rank.is_none() {
+                rank = u32::try_from(number).ok();
+            }
+        }
+        rank
+    }
+
+    /// Keeps `name` in this line's own buffer, for a pair whose name does not stand in the text as it is.
+    pub(super) fn make(&mut self, parts: &[&[u8]]) -> Name {
+        let start = self.names.len();
+        for (at, part) in parts.iter().enumerate() {
+            if at > 0 {
+                self.names.push(b' ');
+            }
+            self.names.extend_from_slice(part);
+        }
+        Name::Made(start..self.names.len())
+    }
+}
+
+/// How many words before a separator a name may have; of more, the last ones are taken.
+const MOST_WORDS: usize = 3;
+/// The longest name kept; what is longer is prose or data.
+const LONGEST_NAME: usize = 120;
+
+/// Reads the pairs, step, epoch and rank of one line into `line`, which was cleared before.
+pub(super) fn scan(text: &[u8], line: &mut Line) {
+    Scanner { text, line, words: [0; MOST_WORDS], count: 0, end: 0, label: 0..0, line_start: true }.run();
+}
+
+struct Scanner<'a> {
+    text: &'a [u8],
+    line: &'a mut Line,
+    /// Where the last words before the position start, oldest first; parted by one space each.
+    words: [usize; MOST_WORDS],
+    count: usize,
+    end: usize,
+    /// Which data the values are of, where a word says so before the names: `Validation: loss=…`.
+    label: Range<usize>,
+    line_start: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Space,
+    Letter,
+    Digit,
+    Sign,
+    Quote,
+    Open,
+    Other,
+}
+
+const KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Other; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        kinds[at] = match byte {
+            b' ' => Kind::Space,
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' => Kind::Letter,
+            b'0'..=b'9' => Kind::Digit,
+            b'-' | b'+' | b'.' => Kind::Sign,
+            b'"' | b'\'' | b'`' => Kind::Quote,
+            b'{' | b'}' => Kind::Open,
+            // Letters beyond ASCII. 0xc2 starts ± and µ, 0xe2 bars, arrows and dashes: signs, all of them.
+            0xc3..=0xdf | 0xe0 | 0xe1 | 0xe3..=0xf0 => Kind::Letter,
+            _ => Kind::Other,
+        };
+        at += 1;
+    }
+    kinds
+};
+
+/// Which bytes go on with a name once it has begun.
+const IN_NAME: [bool; 256] = {
+    let mut yes = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        yes[at] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b'/' | b'.' | b'@' | b'-' | b'%' | b'#' | b'+' | b'\'')
+            || (byte >= 0x80 && byte != 0xe2 && byte != 0xc2);
+        at += 1;
+    }
+    yes
+};
+
+impl Scanner<'_> {
+    fn at(&self, at: usize) -> u8 {
+        self.text.get(at).copied().unwrap_or(0)
+    }
+
+    fn run(mut self) {
+        let mut at = 0;
+        while at < self.text.len() {
+            let byte = self.text[at];
+            match KINDS[byte as usize] {
+                Kind::Letter => at = self.word(at, 0),
+                Kind::Space => {
+                    if self.at(at + 1) == b' ' {
+                        self.close_words();
+                    }
+                    at += 1;
+                    continue;
+                }
+                Kind::Digit => at = self.bare_number(at),
+                Kind::Quote => at = self.quoted(at),
+                Kind::Open => {
+                    if byte == b'}' {
+                        self.line.scopes.pop();
+                        self.line.scopes.pop();
+                    }
+                    self.close_words();
+                    at += 1;
+                }
+                Kind::Sign | Kind::Other => {
+                    self.close_words();
+                    at += 1;
+                }
+            }
+            self.line_start = false;
+        }
+    }
+
+    /// Forgets the words seen, which end here; alone, a word such as "Validation" speaks of what follows.
+    fn close_words(&mut self) {
+        if self.count > 0 {
+            self.take_label();
+            self.count = 0;
+        }
+    }
+
+    fn take_label(&mut self) {
+        let first = self.words[0];
+        let word_end = if self.count == 1 { self.end } else { self.words[1] - 1 };
+        let alone = match self.count {
+            1 => true,
+            2 => [&b"set"[..], b"dataset", b"metrics", b"results", b"step", b"phase", b"epoch"]
+                .iter()
+                .any(|word| self.text[self.words[1]..self.end].eq_ignore_ascii_case(word)),
+            _ => false,
+        };
+        if alone && is_split(&self.text[first..word_end]) {
+            self.label = first..word_end;
+        }
+    }
+
+    fn push_word(&mut self, start: usize, end: usize) {
+        if self.count > 0 && start != self.end + 1 {
+            self.close_words();
+        }
+        if self.count == MOST_WORDS {
+            self.words.rotate_left(1);
+            self.count -= 1;
+        }
+        self.words[self.count] = start;
+        self.count += 1;
+        self.end = end;
+    }
+
+    /// A name in quotes, as in JSON and Python dicts; any other quote parts words.
+    fn quoted(&mut self, at: usize) -> usize {
+        let quote = self.text[at];
+        let rest = &self.text[at + 1..];
+        let close = rest.iter().take(LONGEST_NAME + 1).position(|byte| *byte == quote);
+        self.close_words();
+        let Some(len) = close else { return at + 1 };
+        let after = self.skip_spaces(at + 1 + len + 1);
+        if len == 0 || self.at(after) != b':' {
+            return at + 1;
+        }
+        self.words[0] = at + 1;
+        self.count = 1;
+        self.end = at + 1 + len;
+        self.separator(after)
+    }
+
+    fn skip_spaces(&self, mut at: usize) -> usize {
+        while self.at(at) == b' ' {
+            at += 1;
+        }
+        at
+    }
+
+    fn word(&mut self, start: usize, _depth: usize) -> usize {
+        let text = self.text;
+        let mut end = start + 1;
+        while end < text.len() && IN_NAME[text[end] as usize] {
+            end += 1;
+        }
+        // A sign at the end belongs to the sentence, or starts a value: "loss-", "path/". A short "Avg." is a word.
+        while end > start + 1 && matches!(text[end - 1], b'/' | b'-' | b'+' | b'\'' | b'.') {
+            if text[end - 1] == b'.' && end - start <= 5 {
+                break;
+            }
+            end -= 1;
+        }
+        // loss(train), top1(%)
+        if self.at(end) == b'(' {
+            let inner = text[end + 1..].iter().take(24).take_while(|byte| IN_NAME[**byte as usize]).count();
+            if inner > 0 && self.at(end + 1 + inner) == b')' && matches!(self.at(end + 2 + inner), b':' | b'=' | b' ') {
+                end += 2 + inner;
+            }
+        }
+        if end - start > LONGEST_NAME {
+            self.count = 0;
+            return end;
+        }
+        self.push_word(start, end);
+        let after = self.skip_spaces(end);
+        match self.at(after) {
+            b':' | b'=' => self.separator(after),
+            b'0'..=b'9' | b'-' | b'+' | b'.' | b'[' | b'(' | b'#' | b'n' | b'N' | b'i' | b'I' if after > end => {
+                self.space_value(after)
+            }
+            _ => end,
+        }
+    }
+
+    /// After a name, at its `:` or `=`.
+    fn separator(&mut self, at: usize) -> usize {
+        let mut next = at + 1;
+        // ==, =>, :=, ::
+        if matches!(self.at(next), b'=' | b'>') {
+            next += 1;
+        } else if self.at(next) == b':' || (self.at(next) == b'/' && self.at(next + 1) == b'/') {
+            self.count = 0;
+            return next + 1;
+        }
+        while matches!(self.at(next), b' ' | b'\t') {
+            next += 1;
+        }
+        if self.at(next) == b'{' {
+            self.enter_scope();
+            return next + 1;
+        }
+        let (start, bracketed) = self.skip_wrapper(next);
+        match number(&self.text[start..]) {
+            Some(number) if !bracketed || self.is_single(start + number.len) => self.value(start, number, true),
+            _ => {
+                self.take_label();
+                self.count = 0;
+                next
+            }
+        }
+    }
+
+    /// `"train": {"loss": …}`: the outer name goes before the inner ones.
+    fn enter_scope(&mut self) {
+        let range = self.words[0]..self.end;
+        self.line.scopes.extend([range.start, range.end]);
+        self.count = 0;
+    }
+
+    /// Steps over quotes and what wraps a number when printed: `tensor(0.41, …)`, `np.float64(0.41)`, `[0.41]`.
+    fn skip_wrapper(&self, mut at: usize) -> (usize, bool) {
+        if matches!(self.at(at), b'"' | b'\'') {
+            at += 1;
+        }
+        let word = self.text[at.min(self.text.len())..]
+            .iter()
+            .take(20)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'.')
+            .count();
+        if word > 0 && self.at(at + word) == b'(' {
+            let name = self.text[at..at + word].to_ascii_lowercase();
+            if [&b"tensor"[..], b"array", b"float64", b"float32", b"float16", b"float", b"bfloat16", b"scalar"]
+                .iter()
+                .any(|end| name.ends_with(end))
+            {
+                at += word + 1;
+            }
+        }
+        let bracketed = self.at(at) == b'[';
+        while self.at(at) == b'[' {
+            at += 1;
+        }
+        (at, bracketed)
+    }
+
+    fn is_single(&self, at: usize) -> bool {
+        self.at(self.skip_spaces(at)) == b']'
+    }
+
+    /// After a name and a space, where a value may stand without a sign: `step 120`, `lr 3e-4`, `Epoch [3/10]`.
+    fn space_value(&mut self, at: usize) -> usize {
+        let last = self.words[self.count - 1];
+        let class = classify(&self.text[last..self.end]);
+        let here = self.end;
+        let counted = matches!(class, Class::Step | Class::Epoch);
+        if !(counted || matches!(class, Class::Metric | Class::Rank)) {
+            return here;
+        }
+        let start = at + usize::from(counted && matches!(self.at(at), b'[' | b'(' | b'#'));
+        match number(&self.text[start..]) {
+            Some(number) => self.value(start, number, false),
+            None => here,
+        }
+    }
+
+    /// The value of the name seen, at `start`. Returns where to go on.
+    fn value(&mut self, start: usize, number: Number, separated: bool) -> usize {
+        let mut end = start + number.len;
+        let (unit, len) = unit(&self.text[end..]);
+        end += len;
+        if unit == Unit::NotANumber {
+            self.count = 0;
+            return self.skip_token(end);
+        }
+        let total = if unit == Unit::None { self.total(&mut end) } else { None };
+        let (first, class) = self.name(separated);
+        if let Some(first) = first {
+            self.keep(first..self.end, class, number, unit, total);
+        }
+        self.count = 0;
+        // 0.41+0.002, 0.41 ± 0.002: the spread is not another value.
+        end
+    }
+
+    /// `/10`, ` / 10` or ` of 10` after a number.
+    fn total(&self, end: &mut usize) -> Option<u64> {
+        let mut at = self.skip_spaces(*end);
+        if self.at(at) == b'/' {
+            at += 1;
+        } else if self.text[at.min(self.text.len())..].starts_with(b"of ") {
+            at += 3;
+        } else {
+            return None;
+        }
+        at = self.skip_spaces(at);
+        let total = number(&self.text[at..])?;
+        // 11/20/2026 is a date.
+        if self.at(at + total.len) == b'/' || unit(&self.text[at + total.len..]).0 == Unit::NotANumber {
+            return None;
+        }
+        *end = at + total.len;
+        total.whole
+    }
+
+    /// Where the name starts among the words seen, and what it stands for.
+    fn name(&self, separated: bool) -> (Option<usize>, Class) {
+        let starts = &self.words[..self.count];
+        let word = |at: usize| {
+            let end = starts.get(at + 1).map_or(self.end, |next| next - 1);
+            &self.text[starts[at]..end]
+        };
+        let mut first = 0;
+        if separated {
+            while first + 1 < starts.len() && is_filler(word(first)) {
+                first += 1;
+            }
+        } else {
+            first = starts.len() - 1;
+            while first > 0 && is_qualifier(word(first - 1)) {
+                first -= 1;
+            }
+        }
+        let Some(&start) = starts.get(first) else { return (None, Class::Other) };
+        (Some(start), classify(&self.text[start..self.end]))
+    }
+
+    fn keep(&mut self, name: Range<usize>, class: Class, number: Number, unit: Unit, total: Option<u64>) {
+        let whole = number.whole.map(|whole| whole as f64);
+        match class {
+            Class::Step if unit == Unit::None => {
+                if let (None, Some(value)) =
+                    (self.line.step, whole.or((number.value.fract() == 0.0).then_some(number.value)))
+                {
+                    self.line.step = Some(Of { value, total });
+                }
+            }
+            Class::Epoch if unit == Unit::None && number.value.is_finite() && number.value >= 0.0 => {
+                self.line.epoch.get_or_insert(Of { value: number.value, total });
+                let first =
+                    name.start..name.start + self.text[name.clone()].iter().take_while(|byte| **byte != b' ').count();
+                if is_split(&self.text[first.clone()]) {
+                    self.label = first;
+                }
+            }
+            Class::Rank => self.line.rank = number.whole.and_then(|rank| u32::try_from(rank).ok()).or(self.line.rank),
+            Class::Metric | Class::Unknown if matches!(unit, Unit::None | Unit::Percent) => {
+                let value = match total {
+                    None => number.value,
+                    // "Accuracy: 9837/10000"
+                    Some(total) if class == Class::Metric && total > 0 => number.value / total as f64,
+                    Some(_) => return,
+                };
+                let name = self.full_name(name);
+                self.line.pairs.push(Pair { name, class, value });
+            }
+            _ => {}
+        }
+    }
+
+    fn full_name(&mut self, name: Range<usize>) -> Name {
+        let text = self.text;
+        let own = &text[name.clone()];
+        if !self.line.scopes.is_empty() {
+            let mut full = Vec::new();
+            for scope in self.line.scopes.chunks_exact(2) {
+                full.extend_from_slice(&text[scope[0]..scope[1]]);
+                full.push(b'.');
+            }
+            full.extend_from_slice(own);
+            return self.line.make(&[&full]);
+        }
+        let labelled = !self.label.is_empty()
+            && !own
+                .split(|byte| !byte.is_ascii_alphanumeric())
+                .any(|word| is_split(word) || word.eq_ignore_ascii_case(b"lr"));
+        if labelled { self.line.make(&[&text[self.label.clone()], own]) } else { Name::Line(name) }
+    }
+
+    fn skip_token(&self, mut at: usize) -> usize {
+        while at < self.text.len() && (IN_NAME[self.text[at] as usize] || self.text[at] == b':') {
+            at += 1;
+        }
+        at
+    }
+
+    /// A number without a name: part of a progress bar (`12/469`), or nothing.
+    fn bare_number(&mut self, at: usize) -> usize {
+        self.close_words();
+        let Some(number) = number(&self.text[at..]) else { return at + 1 };
+        let end = at + number.len;
+        let before = if at == 0 { b' ' } else { self.text[at - 1] };
+        if let (Some(done), b'/', b' ' | b'|' | b'[' | b'(') = (number.whole, self.at(end), before)
+            && let Some(total) = super::number::number(&self.text[end + 1..])
+            && let Some(all) = total.whole
+        {
+            let close = end + 1 + total.len;
+            if matches!(self.at(close), b' ' | b'[' | b']' | b'(' | b')' | b'|' | b',' | 0) && done <= all && all > 0 {
+                if self.line.step.is_none() {
+                    self.line.step = Some(Of { value: done as f64, total: Some(all) });
+                    self.line.bar = true;
+                }
+                return close;
+            }
+        }
+        let (_, len) = unit(&self.text[end..]);
+        self.skip_token(end + len)
+    }
+}
