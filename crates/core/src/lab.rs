@@ -1,7 +1,8 @@
 //! Lab sessions: what was started within one, and what may be said at its end.
 
 use crate::ids::LabId;
-use crate::money::{HourlyRate, Total};
+use crate::money::{Cost, HourlyRate, Money, Total};
+use crate::plan::PlanItem;
 use crate::sweep::Gap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,50 @@ pub struct LabSession {
     pub started: Timestamp,
     /// When its end was proved.
     pub ended: Option<Timestamp>,
+}
+
+/// Something that was started within a session, and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// "training run", "endpoint".
+    pub what: String,
+    /// Its id.
+    pub id: String,
+    /// Its name. Data.
+    pub name: String,
+    /// Where: "This computer".
+    pub place: String,
+    /// When.
+    pub at: Timestamp,
+    /// Its state at the check, or "removed".
+    pub state: String,
+    /// What it has cost.
+    pub so_far: Cost<Money>,
+}
+
+/// The cleanup check of a session, and its proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabReport {
+    /// The session.
+    pub session: LabSession,
+    /// When it was checked.
+    pub checked: Timestamp,
+    /// Who checked.
+    pub by: String,
+    /// What may be said.
+    pub state: CleanState,
+    /// What was started.
+    pub started: Vec<Started>,
+    /// What is still there, with what removes it.
+    pub left: Vec<PlanItem>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    /// What was read: "This computer: runs, endpoints, …".
+    pub read: Vec<String>,
+    /// What still costs by the hour.
+    pub still: Total<HourlyRate>,
+    /// What the session has cost.
+    pub spent: Total<Money>,
 }
 
 /// What may be said of a session's end. "Clean" only where everything was read.

@@ -227,7 +227,7 @@ impl<T> Cost<T> {
 }
 
 /// A total that keeps apart what must not be mixed: billed, estimated, and how many parts are unknown or not billed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Total<T = Money> {
     /// Sum of the billed parts.
     pub billed: Option<T>,

@@ -1,1 +1,111 @@
-//! Verbs over the nouns: launch, watch, deploy, sweep, enforce; store, journal, loop.
+//! Verbs over the nouns of `curfew-core`: launch, watch, deploy, invoke, extend, stop, sweep, plan, remove, lab sessions;
+//! the store, the journal and the one background loop of a home.
+//!
+//! Invariant: no verb changes a provider before its intent is in the journal.
+//! Invariant: nothing here knows which clouds exist; providers come as a list.
+
+mod changes;
+mod clock;
+mod endpoints;
+mod input;
+mod journal;
+mod labs;
+mod looping;
+mod owner;
+mod removal;
+mod runs;
+mod series_now;
+mod settings;
+mod store;
+mod sweeping;
+mod today;
+
+pub use changes::Cursor;
+pub use clock::SystemClock;
+pub use endpoints::{DeployRequest, EndpointView};
+pub use input::FieldErrors;
+pub use journal::JournalEntry;
+pub use labs::StartedThing;
+pub use looping::{Event, LoopHandle};
+pub use runs::{LaunchRequest, MetricNow, RunView};
+pub use settings::{Power, Settings};
+pub use store::JournalMode;
+pub use sweeping::{SweepReport, SweepRow};
+pub use today::{NightRow, Today};
+
+use curfew_core::provider::Provider;
+use curfew_core::{AccountId, Clock, CloudId, Cx, Error, ErrorKind, Home, IntentId, Result};
+use std::sync::Arc;
+
+/// The engine of one CURFEW_HOME. Cheap to share behind an `Arc`; many processes may have one on the same home.
+pub struct Engine {
+    home: Home,
+    store: store::Store,
+    providers: Vec<Arc<dyn Provider>>,
+    clock: Arc<dyn Clock>,
+    owner: owner::Owner,
+}
+
+impl Engine {
+    /// Opens (or makes) the home's store. Fails with `Locked`, `PermissionDenied`, `Corrupt` or `DiskFull` where the
+    /// store cannot be used; nothing is lost by that.
+    pub fn open(home: Home, providers: Vec<Arc<dyn Provider>>, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
+        std::fs::create_dir_all(home.root()).map_err(|e| {
+            Error::io("open Curfew's folder", home.root().display(), e)
+                .next("Set CURFEW_HOME to a folder that you can write to")
+        })?;
+        let store = store::Store::open(&home.store())?;
+        Ok(Arc::new(Self { home, store, providers, clock, owner: owner::Owner::me() }))
+    }
+    /// Where everything lies.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+    /// A fresh context.
+    pub fn cx(&self) -> Cx {
+        Cx::new(self.clock.clone())
+    }
+    /// The providers.
+    pub fn providers(&self) -> &[Arc<dyn Provider>] {
+        &self.providers
+    }
+    /// How the store keeps its journal: WAL, or DELETE where WAL does not work (network file systems).
+    pub fn journal_mode(&self) -> JournalMode {
+        self.store.mode()
+    }
+    /// The provider of an account.
+    pub(crate) fn provider(&self, cloud: &CloudId, account: &AccountId) -> Result<&Arc<dyn Provider>> {
+        self.providers.iter().find(|p| p.cloud() == cloud && p.account() == account).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "find the account", format!("no account {account} at {cloud} is connected"))
+                .next("Connect it under Settings")
+        })
+    }
+    /// The first provider of a cloud.
+    pub(crate) fn provider_of(&self, cloud: &CloudId) -> Result<&Arc<dyn Provider>> {
+        self.providers.iter().find(|p| p.cloud() == cloud).ok_or_else(|| {
+            Error::input("machine", format!("no account at “{cloud}” is connected"))
+                .next("Choose this computer (local), or connect an account under Settings")
+        })
+    }
+}
+
+pub(crate) fn new_intent() -> IntentId {
+    IntentId::new(format!("i-{}", random_word(12))).expect("letters and digits are a valid id")
+}
+
+/// `length` random letters and digits without the ones that look alike: 5 bits each.
+pub(crate) fn random_word(length: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789x";
+    (0..length).map(|_| char::from(ALPHABET[fastrand::usize(..ALPHABET.len())])).collect()
+}
+
+/// `user@host`, for "who started it".
+pub(crate) fn who() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_else(|_| "someone".into());
+    let host = gethostname::gethostname();
+    format!("{user}@{}", host.to_string_lossy())
+}

@@ -1,0 +1,210 @@
+//! Removal: freeze a plan, show it, run it. Each item is read again first.
+
+use crate::{Engine, random_word};
+use curfew_core::intent::Verb;
+use curfew_core::plan::{Outcome, OutcomeResult, Plan, PlanItem, SecondLook, second_look};
+use curfew_core::resource::ResourceKey;
+use curfew_core::verdict::judge;
+use curfew_core::{Cx, EndpointId, Error, ErrorKind, LabId, PlanId, Result, RunId};
+use std::path::Path;
+
+impl Engine {
+    /// Freezes a plan over these resources, each read now, and writes it to the home's `plans`. What is at work is
+    /// taken in too, and marked so: the reviewer sees it.
+    pub async fn freeze(&self, cx: &Cx, keys: &[ResourceKey], lab: Option<LabId>) -> Result<Plan> {
+        let id = PlanId::new(format!("plan-{}", random_word(8))).expect("letters and digits are a valid id");
+        let mut items: Vec<(u16, PlanItem)> = Vec::new();
+        let mut gaps = Vec::new();
+        for key in keys {
+            let kind = self.kind_of(key)?;
+            match kind.read(cx, &key.region, &key.id).await {
+                Ok(Some(resource)) => items.push((kind.sheet().order, item(&resource, cx))),
+                Ok(None) => {}
+                Err(e) => gaps.push(curfew_core::Gap::new(
+                    &key.cloud,
+                    &key.account,
+                    Some(&key.region),
+                    format!("{} {}", kind.sheet().one, key.id),
+                    &e,
+                )),
+            }
+        }
+        items.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
+        items.dedup_by(|a, b| a.1.key == b.1.key);
+        let plan = Plan { id, made: cx.now(), lab, items: items.into_iter().map(|(_, i)| i).collect(), gaps };
+        let path = self.home.plan(&plan.id);
+        write_plan(&path, &plan)?;
+        Ok(plan)
+    }
+
+    /// A frozen plan by id.
+    pub fn plan(&self, id: &PlanId) -> Result<Plan> {
+        read_plan(&self.home.plan(id))
+    }
+
+    /// A plan from a file (`curfew sweep run F`).
+    pub fn plan_file(path: &Path) -> Result<Plan> {
+        read_plan(path)
+    }
+
+    /// Runs a plan that a person has seen, item by item, in its order.
+    pub async fn run_plan(&self, cx: &Cx, plan: &Plan) -> Result<Vec<Outcome>> {
+        let mut outcomes = Vec::new();
+        for item in &plan.items {
+            cx.check("run the plan")?;
+            let provider = self.provider(&item.key.cloud, &item.key.account)?;
+            let intent = crate::runs::intent(
+                cx,
+                crate::new_intent(),
+                Verb::Remove,
+                &**provider,
+                &item.key.to_string(),
+                item,
+                plan.lab.clone(),
+            )?;
+            self.store.open_intent(&intent, &self.owner).await?;
+            let result = match self.remove_item(cx, item).await {
+                Ok(result) => result,
+                Err(e) => OutcomeResult::Failed { why: e.to_string() },
+            };
+            self.store.close_intent(&intent.id, cx.now(), word(&result)).await?;
+            outcomes.push(Outcome { key: item.key.clone(), name: item.name.clone(), result });
+        }
+        // The next look must not show what has just gone.
+        self.sweep(cx).await?;
+        Ok(outcomes)
+    }
+
+    /// Removes one resource by its key: a plan of one, which the caller has had confirmed.
+    pub async fn remove(&self, cx: &Cx, key: &ResourceKey) -> Result<Outcome> {
+        let plan = self.freeze(cx, std::slice::from_ref(key), None).await?;
+        if let Some(gap) = plan.gaps.first() {
+            return Err(Error::new(gap.kind, "look at it again", gap.reason.clone()));
+        }
+        let outcome = self.run_plan(cx, &plan).await?.pop();
+        Ok(outcome.unwrap_or_else(|| Outcome {
+            key: key.clone(),
+            name: key.id.clone(),
+            result: OutcomeResult::AlreadyGone,
+        }))
+    }
+
+    /// The key of a run of ours, for `run rm`.
+    pub async fn run_key(&self, id: &RunId) -> Result<ResourceKey> {
+        let row = self.run_row(id).await?;
+        self.key_by_intent(&row.cloud, &row.account, row.spec.intent.as_str(), id.as_str(), "run")
+    }
+
+    /// The key of an endpoint of ours, for `endpoint delete`.
+    pub async fn endpoint_key(&self, id: &EndpointId) -> Result<ResourceKey> {
+        let row = self.endpoint_row(id).await?;
+        self.key_by_intent(&row.cloud, &row.account, row.spec.intent.as_str(), id.as_str(), "endpoint")
+    }
+
+    fn key_by_intent(
+        &self,
+        cloud: &curfew_core::CloudId,
+        account: &curfew_core::AccountId,
+        _intent: &str,
+        id: &str,
+        kind: &str,
+    ) -> Result<ResourceKey> {
+        let provider = self.provider(cloud, account)?;
+        let region = provider.regions().into_iter().next().ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, "find it", format!("{} has no region", provider.title()))
+        })?;
+        Ok(ResourceKey { cloud: cloud.clone(), account: account.clone(), region, kind: kind.into(), id: id.into() })
+    }
+
+    /// Looks again, then carries out the steps in order, then looks whether it is gone.
+    pub(crate) async fn remove_item(&self, cx: &Cx, item: &PlanItem) -> Result<OutcomeResult> {
+        let kind = self.kind_of(&item.key)?;
+        let (region, id) = (&item.key.region, item.key.id.as_str());
+        let mut seen = kind.read(cx, region, id).await?;
+        if let Some(resource) = &mut seen {
+            let keeps = self.store.keeps().await?;
+            let mark = keeps.into_iter().find(|(k, _)| *k == item.key.to_string()).map(|(_, t)| t);
+            resource.keep_until = resource.keep_until.max(mark);
+        }
+        match second_look(item, seen.as_ref(), cx.now()) {
+            SecondLook::AlreadyGone => {
+                self.forget(&item.key).await?;
+                return Ok(OutcomeResult::AlreadyGone);
+            }
+            SecondLook::Skip { why } => return Ok(OutcomeResult::Skipped { why }),
+            SecondLook::Proceed => {}
+        }
+        for step in &item.steps {
+            kind.remove(cx, region, id, step).await.map_err(|e| e.with("step", &step.says))?;
+        }
+        if kind.read(cx, region, id).await?.is_some() {
+            return Ok(OutcomeResult::Failed { why: "It was asked to go, and is still there.".into() });
+        }
+        self.forget(&item.key).await?;
+        Ok(OutcomeResult::Removed)
+    }
+
+    /// What is gone at the provider goes from the store's lists too.
+    async fn forget(&self, key: &ResourceKey) -> Result<()> {
+        match key.kind.as_str() {
+            "run" => match RunId::new(key.id.as_str()) {
+                Ok(id) => self.store.forget_run(&id).await,
+                Err(_) => Ok(()),
+            },
+            "endpoint" => match EndpointId::new(key.id.as_str()) {
+                Ok(id) => self.store.forget_endpoint(&id).await,
+                Err(_) => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn item(resource: &curfew_core::resource::Resource, cx: &Cx) -> PlanItem {
+    let judged = judge(resource, cx.now());
+    PlanItem {
+        key: resource.key.clone(),
+        name: resource.name.clone(),
+        kind_title: resource.kind_title.clone(),
+        verdict: judged.verdict,
+        why: judged.why,
+        rate: resource.rate.clone(),
+        bytes: resource.bytes,
+        steps: resource.steps.clone(),
+        fingerprint: resource.fingerprint.clone(),
+        was_active: resource.is_active(),
+    }
+}
+
+fn word(result: &OutcomeResult) -> &'static str {
+    match result {
+        OutcomeResult::Removed => "removed",
+        OutcomeResult::AlreadyGone => "was gone already",
+        OutcomeResult::Skipped { .. } => "skipped",
+        OutcomeResult::Failed { .. } => "failed",
+    }
+}
+
+/// Written whole beside its place and then renamed: a plan is there or not, never half.
+fn write_plan(path: &Path, plan: &Plan) -> Result<()> {
+    let failed = |e| Error::io("write the plan", path.display(), e);
+    let text = serde_json::to_string_pretty(plan).map_err(|e| {
+        Error::new(ErrorKind::Unknown, "write the plan", "the plan cannot be written as JSON").caused_by(e)
+    })?;
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(failed)?;
+    }
+    let half = path.with_extension("half");
+    std::fs::write(&half, text).map_err(failed)?;
+    std::fs::rename(&half, path).map_err(failed)
+}
+
+fn read_plan(path: &Path) -> Result<Plan> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read the plan", path.display(), e).at("plan"))?;
+    serde_json::from_str(&text).map_err(|e| {
+        Error::new(ErrorKind::Corrupt, "read the plan", format!("“{}” is not a removal plan: {e}", path.display()))
+            .at("plan")
+            .next("Make a new one with curfew sweep --plan FILE")
+            .bill(curfew_core::error::Bill::StillRunning)
+    })
+}
