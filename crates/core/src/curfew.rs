@@ -49,10 +49,10 @@ impl FromStr for CurfewSpec {
         if let Some(time) = clock_time(&lower) {
             return Ok(Self::At(time));
         }
-        if let Some((date, time)) = lower.split_once([' ', 't']) {
-            if let (Ok(date), Some(time)) = (date.parse::<Date>(), clock_time(time.trim())) {
-                return Ok(Self::On(date.to_datetime(time)));
-            }
+        if let Some((date, time)) = lower.split_once([' ', 't'])
+            && let (Ok(date), Some(time)) = (date.parse::<Date>(), clock_time(time.trim()))
+        {
+            return Ok(Self::On(date.to_datetime(time)));
         }
         duration(&lower).map(Self::For).ok_or_else(bad)
     }

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 pub fn exact_duration(time: SignedDuration) -> String {
     let total = time.as_secs().max(0);
     let parts = [(total / 86_400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "m"), (total % 60, "s")];
-    let text: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
-    if text.is_empty() { "0s".into() } else { text }
+    let text: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if text.is_empty() { "0s".into() } else { text.concat() }
 }
 
 /// "1 h 52 m", "44 m", "9 s", "3 d 4 h": the two largest units.

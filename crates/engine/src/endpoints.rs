@@ -58,21 +58,18 @@ impl Engine {
         let machine = given(request.machine.as_ref()).map_or_else(|| Ok(MachineRef::local()), str::parse::<MachineRef>);
         let machine = checks.take(machine.map_err(|e| Error::input("machine", e.to_string())));
         let curfew = checks.take(curfew(cx, &policy, given(request.curfew.as_ref()), &policy.endpoint_curfew));
-        let id = match given(request.name.as_ref()) {
-            Some(name) => EndpointId::new(name).map_err(|e| Error::input("name", e.to_string())),
-            None => {
-                let base = model.as_ref().and_then(default_name).unwrap_or_else(|| "endpoint".into());
-                EndpointId::new(format!("{base}-{}", random_word(4))).map_err(|e| Error::input("name", e.to_string()))
-            }
+        let id = if let Some(name) = given(request.name.as_ref()) {
+            EndpointId::new(name)
+        } else {
+            let base = model.as_ref().and_then(default_name).unwrap_or_else(|| "endpoint".into());
+            EndpointId::new(format!("{base}-{}", random_word(4)))
         };
-        let id = checks.take(id);
-        if let Some(id) = &id {
-            if let Some(there) = self.store.endpoint(id).await? {
-                let over = there.status.as_ref().is_some_and(|s| s.state.is_over());
-                if !over {
-                    checks.take::<()>(Err(Error::input("name", format!("an endpoint “{id}” exists already"))));
-                }
-            }
+        let id = checks.take(id.map_err(|e| Error::input("name", e.to_string())));
+        if let Some(id) = &id
+            && let Some(there) = self.store.endpoint(id).await?
+            && !there.status.as_ref().is_some_and(|s| s.state.is_over())
+        {
+            checks.take::<()>(Err(Error::input("name", format!("an endpoint “{id}” exists already"))));
         }
         checks.done()?;
         let (Some(id), Some(model), Some(machine), Some(curfew)) = (id, model, machine, curfew) else {
@@ -93,26 +90,20 @@ impl Engine {
             return Err(Error::input("model", "choose a run, or give a model.tar.gz or a model file"));
         }
         let looks_like_a_path = text.contains(['/', '\\']) || Path::new(text).exists();
-        if !looks_like_a_path {
-            if let Ok(id) = self.find_run(text).await {
-                let run = self.run(cx, &id).await?;
-                return match run.status.model {
-                    Some(archive) => Ok(ModelSource::Run { run: id, archive }),
-                    None if run.status.state.is_over() => Err(Error::input(
-                        "model",
-                        format!("the run “{}” {} and left no model", run.spec.name, run.status.state.word()),
-                    )
-                    .next("Save the model into SM_MODEL_DIR in your script, and train again")),
-                    None => Err(Error::input(
-                        "model",
-                        format!(
-                            "the run “{}” is still {}; its model comes at its end",
-                            run.spec.name,
-                            run.status.state.word()
-                        ),
-                    )),
-                };
-            }
+        if !looks_like_a_path && let Ok(id) = self.find_run(text).await {
+            let run = self.run(cx, &id).await?;
+            let (name, state) = (&run.spec.name, run.status.state);
+            return match run.status.model {
+                Some(archive) => Ok(ModelSource::Run { run: id, archive }),
+                None if state.is_over() => {
+                    Err(Error::input("model", format!("the run “{name}” {} and left no model", state.word()))
+                        .next("Save the model into SM_MODEL_DIR in your script, and train again"))
+                }
+                None => Err(Error::input(
+                    "model",
+                    format!("the run “{name}” is still {}; its model comes at its end", state.word()),
+                )),
+            };
         }
         let path = file("model", text).map_err(|e| {
             if looks_like_a_path {
@@ -122,11 +113,8 @@ impl Engine {
             }
         })?;
         let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
-            Ok(ModelSource::Archive { path })
-        } else {
-            Ok(ModelSource::File { path })
-        }
+        let packed = [".tar.gz", ".tgz"].iter().any(|end| name.ends_with(end));
+        if packed { Ok(ModelSource::Archive { path }) } else { Ok(ModelSource::File { path }) }
     }
 
     /// Deploys a planned endpoint. The intent is in the journal before the provider is called.

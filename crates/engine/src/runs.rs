@@ -133,15 +133,7 @@ impl Engine {
         let provider = self.provider_of(&spec.machine.cloud)?;
         let (_, training) = self.training_for(&spec.machine)?;
         let lab = self.running_lab().await?.map(|l| l.id);
-        let intent = crate::runs::intent(
-            cx,
-            spec.intent.clone(),
-            Verb::Launch,
-            &**provider,
-            spec.id.as_str(),
-            spec,
-            lab.clone(),
-        )?;
+        let intent = intent(cx, spec.intent.clone(), Verb::Launch, &**provider, spec.id.as_str(), spec, lab.clone())?;
         let mut row = RunRow {
             cloud: provider.cloud().clone(),
             account: provider.account().clone(),
@@ -224,8 +216,7 @@ impl Engine {
         let policy = self.policy()?;
         let at = curfew(cx, &policy, Some(curfew_text), &policy.run_curfew)?;
         let (provider, training) = self.training_for(&row.spec.machine)?;
-        let intent =
-            crate::runs::intent(cx, crate::new_intent(), Verb::Extend, provider, id.as_str(), &at, row.lab.clone())?;
+        let intent = intent(cx, crate::new_intent(), Verb::Extend, provider, id.as_str(), &at, row.lab.clone())?;
         self.store.open_intent(&intent, &self.owner).await?;
         let result = training.set_curfew(cx, &handle(&row), at).await;
         self.store.close_intent(&intent.id, cx.now(), if result.is_ok() { "moved" } else { "not moved" }).await?;
@@ -240,8 +231,7 @@ impl Engine {
     pub async fn stop_run(&self, cx: &Cx, id: &RunId, why: &str) -> Result<RunView> {
         let row = self.run_row(id).await?;
         let (provider, training) = self.training_for(&row.spec.machine)?;
-        let intent =
-            crate::runs::intent(cx, crate::new_intent(), Verb::Stop, provider, id.as_str(), &why, row.lab.clone())?;
+        let intent = intent(cx, crate::new_intent(), Verb::Stop, provider, id.as_str(), &why, row.lab.clone())?;
         self.store.open_intent(&intent, &self.owner).await?;
         match training.stop(cx, &handle(&row), why).await {
             Ok(()) => self.store.close_intent(&intent.id, cx.now(), "asked to stop").await?,
@@ -341,35 +331,6 @@ impl Engine {
             epochs: seen.epochs,
         })
     }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "an intent has this many parts, and each caller has them all at hand"
-    )]
-    pub(crate) fn intent(
-        &self,
-        cx: &Cx,
-        id: curfew_core::IntentId,
-        verb: Verb,
-        provider: &dyn curfew_core::provider::Provider,
-        target: &str,
-        payload: &impl Serialize,
-        lab: Option<LabId>,
-    ) -> Result<Intent> {
-        let payload = serde_json::to_value(payload).map_err(|e| {
-            Error::new(ErrorKind::Unknown, "note the intent", "the intent cannot be written down").caused_by(e)
-        })?;
-        Ok(Intent {
-            id,
-            verb,
-            cloud: provider.cloud().clone(),
-            account: provider.account().clone(),
-            target: target.to_owned(),
-            payload,
-            opened: cx.now(),
-            lab,
-        })
-    }
 }
 
 /// The policy's ceiling on the price of an hour.
@@ -430,4 +391,28 @@ pub(crate) fn refused(now: Timestamp, error: &Error) -> RunStatus {
         so_far: Cost::NotBilled { note: "it was never started".into() },
         ..not_begun(now)
     }
+}
+
+pub(crate) fn intent(
+    cx: &Cx,
+    id: curfew_core::IntentId,
+    verb: Verb,
+    provider: &dyn curfew_core::provider::Provider,
+    target: &str,
+    payload: &impl Serialize,
+    lab: Option<LabId>,
+) -> Result<Intent> {
+    let payload = serde_json::to_value(payload).map_err(|e| {
+        Error::new(ErrorKind::Unknown, "note the intent", "the intent cannot be written down").caused_by(e)
+    })?;
+    Ok(Intent {
+        id,
+        verb,
+        cloud: provider.cloud().clone(),
+        account: provider.account().clone(),
+        target: target.to_owned(),
+        payload,
+        opened: cx.now(),
+        lab,
+    })
 }

@@ -248,7 +248,7 @@ impl Store {
         self.change("note the lab session", move |c| {
             c.execute(
                 "INSERT INTO labs VALUES (?1,?2,?3,?4,?5) ON CONFLICT (id) DO UPDATE SET session=?2, ended_ms=?4, report=coalesce(?5,report)",
-                params![lab.id.as_str(), session, lab.started.as_millisecond(), lab.ended.map(|t| t.as_millisecond()), report],
+                params![lab.id.as_str(), session, lab.started.as_millisecond(), lab.ended.map(Timestamp::as_millisecond), report],
             )
             .map(drop)
         })
