@@ -1,6 +1,7 @@
 //! Steps and epochs as printed, to the step of the whole run.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use super::scan::{Line, Of};
 use crate::Progress;
@@ -27,6 +28,8 @@ pub(super) struct Context {
     step_since_epoch: bool,
     /// A second loop runs within this epoch: an evaluation.
     aside: bool,
+    /// The last progress bar's values and the step at which they were new.
+    bar_values: Option<(u64, u64)>,
 }
 
 /// Where the values of a line belong.
@@ -125,6 +128,24 @@ impl Context {
             }
         }
         self.aside
+    }
+
+    /// Whether a progress bar is only drawn again. tqdm shows the last values once more when it moves on by one.
+    pub(super) fn is_repeated(&mut self, text: &[u8], line: &Line) -> bool {
+        let mut hash = rustc_hash::FxHasher::default();
+        for pair in &line.pairs {
+            (line.name(text, &pair.name), pair.value.to_bits()).hash(&mut hash);
+        }
+        let (values, step) = (hash.finish(), self.step.unwrap_or(0));
+        let ahead = u64::from(memchr::memmem::find(text, b"%|").is_some());
+        if let Some((before, at)) = self.bar_values
+            && before == values
+            && (at..=at + ahead).contains(&step)
+        {
+            return true;
+        }
+        self.bar_values = Some((values, step));
+        false
     }
 
     pub(super) fn progress(&self) -> Progress {

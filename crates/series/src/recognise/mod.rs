@@ -8,6 +8,7 @@ mod lines;
 mod number;
 mod prefix;
 mod scan;
+mod table;
 mod words;
 
 use hashbrown::HashMap;
@@ -46,6 +47,9 @@ struct Reader {
     defined: Vec<(Arc<str>, Regex)>,
     recognises: bool,
     line: Line,
+    table: table::Table,
+    /// The next line repeats the best round.
+    skip_next: bool,
     names: HashMap<Box<[u8]>, NameState>,
     names_dropped: u64,
     /// One context per process; the one without a rank comes first.
@@ -59,7 +63,22 @@ struct NameState {
     kept: Option<Arc<str>>,
     confirmed: bool,
     /// The first value of a name of which nothing is known: kept if the value ever changes.
-    pending: Option<(Place, Option<u32>, i64, f64)>,
+    pending: Option<Value>,
+    /// Rank, step and value of the last point.
+    latest: Option<(Option<u32>, Option<u64>, u64)>,
+}
+
+/// A value on its way to becoming a point.
+#[derive(Clone, Copy)]
+struct Value {
+    class: Class,
+    value: f64,
+    place: Place,
+    rank: Option<u32>,
+    time_ms: i64,
+    /// The line speaks of training: it has a step, an epoch or a known metric.
+    in_context: bool,
+    bar: bool,
 }
 
 impl Recogniser {
@@ -73,6 +92,8 @@ impl Recogniser {
             defined,
             recognises,
             line: Line::default(),
+            table: table::Table::default(),
+            skip_next: false,
             names: HashMap::new(),
             names_dropped: 0,
             contexts: vec![(None, Context::default())],
@@ -107,8 +128,22 @@ impl Recogniser {
 impl Reader {
     fn read(&mut self, text: &[u8], time_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
         self.line.clear();
+        if std::mem::take(&mut self.skip_next) {
+            return;
+        }
         let before = prefix::prefix(text);
-        scan::scan(&text[before.len..], &mut self.line);
+        let text = &text[before.len..];
+        if is_aside(text) {
+            self.skip_next = text.ends_with(b"teration is:") || text.ends_with(b"teration:");
+            return;
+        }
+        if self.table.see_header(text) {
+            return;
+        }
+        if !self.table.see_row(text, &mut self.line) {
+            self.line.clear();
+            scan::scan(text, &mut self.line);
+        }
         let rank = self.line.settle(before);
         self.latest = self.context_of(rank);
         let place = self.contexts[self.latest].1.place(&self.line);
@@ -123,12 +158,25 @@ impl Reader {
         if !self.recognises || self.line.pairs.is_empty() {
             return;
         }
-        let line = std::mem::take(&mut self.line);
+        let line = &mut self.line;
+        if line.bar && self.contexts[self.latest].1.is_repeated(text, line) {
+            return;
+        }
+        if place.aside {
+            line.put_before(text, b"evaluate");
+        }
+        // CatBoost repeats the best value so far in every round.
+        let best = before.round.is_some();
         let in_context =
             line.step.is_some() || line.epoch.is_some() || line.pairs.iter().any(|pair| pair.class == Class::Metric);
+        let line = std::mem::take(line);
         for pair in &line.pairs {
-            let name = line.name(&text[before.len..], &pair.name);
-            self.take(name, pair.class, pair.value, place, rank, time_ms, in_context, sink);
+            let name = line.name(text, &pair.name);
+            if !(best && name == b"best") {
+                let value =
+                    Value { class: pair.class, value: pair.value, place, rank, time_ms, in_context, bar: line.bar };
+                self.take(name, &value, sink);
+            }
         }
         self.line = line;
     }
@@ -147,21 +195,7 @@ impl Reader {
         self.contexts.len() - 1
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one value with all that is known of it; a struct would be built and taken apart at once"
-    )]
-    fn take(
-        &mut self,
-        name: &[u8],
-        class: Class,
-        value: f64,
-        place: Place,
-        rank: Option<u32>,
-        time_ms: i64,
-        in_context: bool,
-        sink: &mut impl FnMut(Point<'_>),
-    ) {
+    fn take(&mut self, name: &[u8], seen: &Value, sink: &mut impl FnMut(Point<'_>)) {
         if !self.names.contains_key(name) {
             if self.names.len() >= MOST_NAMES {
                 self.names_dropped += 1;
@@ -169,24 +203,42 @@ impl Reader {
             }
             let printed = String::from_utf8_lossy(name);
             let kept = self.definitions.kept_name(&printed).map(Arc::from);
-            self.names.insert(name.into(), NameState { kept, confirmed: class == Class::Metric, pending: None });
+            self.names.insert(
+                name.into(),
+                NameState { kept, confirmed: seen.class == Class::Metric, ..NameState::default() },
+            );
         }
         let Some(state) = self.names.get_mut(name) else { return };
         let Some(metric) = state.kept.as_deref() else { return };
-        state.confirmed |= in_context;
+        state.confirmed |= seen.in_context;
         if !state.confirmed {
             match state.pending {
                 None => {
-                    state.pending = Some((place, rank, time_ms, value));
+                    state.pending = Some(*seen);
                     return;
                 }
-                Some((.., first)) if first.to_bits() == value.to_bits() => return,
+                Some(first) if first.value.to_bits() == seen.value.to_bits() => return,
                 Some(_) => state.confirmed = true,
             }
         }
-        if let Some((place, rank, time_ms, value)) = state.pending.take() {
+        // A bar drawn once more in the same place, with another metric added, brings nothing new of this one.
+        let mark = (seen.rank, seen.place.step, seen.value.to_bits());
+        if seen.bar && state.latest == Some(mark) {
+            return;
+        }
+        state.latest = Some(mark);
+        for value in state.pending.take().as_ref().into_iter().chain([seen]) {
+            let Value { place, rank, time_ms, value, .. } = *value;
             sink(Point { metric, rank, step: place.step, epoch: place.epoch, time_ms, value });
         }
-        sink(Point { metric, rank, step: place.step, epoch: place.epoch, time_ms, value });
     }
+}
+
+/// Lines that look like results and are not: LightGBM's notes, and what announces the best round, printed once more.
+fn is_aside(text: &[u8]) -> bool {
+    text.starts_with(b"[LightGBM]")
+        || text.starts_with(b"Namespace(")
+        || text.starts_with(b"Early stopping, best iteration is:")
+        || text.starts_with(b"Did not meet early stopping. Best iteration is:")
+        || text == b"Best iteration:"
 }

@@ -73,6 +73,14 @@ impl Line {
         rank
     }
 
+    /// Puts a word before every name.
+    pub(super) fn put_before(&mut self, text: &[u8], word: &[u8]) {
+        for at in 0..self.pairs.len() {
+            let name = self.name(text, &self.pairs[at].name).to_vec();
+            self.pairs[at].name = self.make(&[word, &name]);
+        }
+    }
+
     /// Keeps `name` in this line's own buffer, for a pair whose name does not stand in the text as it is.
     pub(super) fn make(&mut self, parts: &[&[u8]]) -> Name {
         let start = self.names.len();
