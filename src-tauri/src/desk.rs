@@ -1,0 +1,324 @@
+//! What the window's parts share: the window, the tray, the bus, and the way out.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use tauri::{AppHandle, LogicalPosition, LogicalSize, Manager as _, WebviewWindow};
+use tokio::sync::{OnceCell, watch};
+
+use crate::ask::{self, Answer, Asked, Question};
+use crate::bus::Bus;
+use crate::native::{self, Kind, Pick};
+use crate::notify::{self, Note};
+use crate::place::Place;
+use crate::tray::{self, Tray, TrayState, Watch};
+use crate::{ASK, MAIN, Panel, scheme, window};
+
+/// How often the tray's state is read. The engine's store answers such a read from memory.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The desktop, as the parts of the panel see it: its window, its dialogs, its notifications. Cheap to share.
+pub struct Desk {
+    home: PathBuf,
+    app: OnceCell<AppHandle>,
+    bus: OnceCell<Bus>,
+    router: watch::Sender<Option<Router>>,
+    panel: OnceCell<Panel>,
+    tray: Mutex<Option<Tray>>,
+    place: Mutex<Place>,
+    question: Mutex<Option<Question>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing here leaves a half-changed value behind, so a panic elsewhere is no reason to fail too.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    pub(crate) fn new(home: PathBuf) -> Arc<Self> {
+        let place = Place::load(&home);
+        Arc::new(Self {
+            home,
+            app: OnceCell::new(),
+            bus: OnceCell::new(),
+            router: watch::Sender::new(None),
+            panel: OnceCell::new(),
+            tray: Mutex::new(None),
+            place: Mutex::new(place),
+            question: Mutex::new(None),
+        })
+    }
+
+    /// CURFEW_HOME.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Asks for a folder; `None` if the dialog was closed.
+    pub async fn pick_folder(&self, pick: Pick) -> Option<PathBuf> {
+        native::pick(self.app(), Kind::Folder, pick).await
+    }
+
+    /// Asks for a file; `None` if the dialog was closed.
+    pub async fn pick_file(&self, pick: Pick) -> Option<PathBuf> {
+        native::pick(self.app(), Kind::File, pick).await
+    }
+
+    /// Asks where to save and writes the bytes there. `None` if the dialog was closed.
+    ///
+    /// # Errors
+    /// If the file cannot be written; nothing is left behind then.
+    pub async fn save(&self, pick: Pick, name: &str, bytes: Vec<u8>) -> std::io::Result<Option<PathBuf>> {
+        let Some(path) = native::pick(self.app(), Kind::Save(name.to_owned()), pick).await else { return Ok(None) };
+        let to = path.clone();
+        tokio::task::spawn_blocking(move || native::write(&to, &bytes)).await.map_err(std::io::Error::other)??;
+        Ok(Some(path))
+    }
+
+    /// Opens an address in the browser, if it is one that may be opened ([`native::may_open`]). Whether it did.
+    pub fn open_url(&self, url: &str) -> bool {
+        let may = url.parse().is_ok_and(|url| native::may_open(&url));
+        if !may {
+            tracing::warn!(url, "not opened: not on the list of known addresses");
+            return false;
+        }
+        open::that_detached(url).inspect_err(|error| tracing::warn!(url, %error, "not opened")).is_ok()
+    }
+
+    /// Shows a notification; `false` if nobody is there to show it.
+    pub async fn notify(self: &Arc<Self>, note: Note) -> bool {
+        notify::show(self, note).await
+    }
+
+    /// Brings the window to the front, at `path` if one is given.
+    pub fn show(&self, path: Option<&str>) {
+        let Some(window) = self.window() else { return };
+        if let Some(path) = path.filter(|path| path.starts_with('/'))
+            && let Err(error) = window.navigate(scheme::address(path))
+        {
+            tracing::warn!(%error, path, "the window did not go there");
+        }
+        let shown = window.show().and_then(|()| window.unminimize()).and_then(|()| window.set_focus());
+        if let Err(error) = shown {
+            tracing::warn!(%error, "the window did not come to the front");
+        }
+    }
+
+    pub(crate) fn app(&self) -> &AppHandle {
+        self.app.get().expect("set before the panel is put together")
+    }
+
+    pub(crate) fn set_app(&self, app: AppHandle) {
+        _ = self.app.set(app);
+    }
+
+    pub(crate) async fn bus(&self) -> &Bus {
+        self.bus.get_or_init(Bus::connect).await
+    }
+
+    fn window(&self) -> Option<WebviewWindow> {
+        self.app().get_webview_window(MAIN)
+    }
+
+    /// The panel's Router, once it is put together. The window is opened before, because WebKit's start takes longer.
+    pub(crate) async fn router(&self) -> Router {
+        let mut router = self.router.subscribe();
+        match router.wait_for(Option::is_some).await {
+            Ok(router) => router.clone().unwrap_or_default(),
+            Err(_) => Router::new(),
+        }
+    }
+
+    pub(crate) fn set_router(&self, router: Router) {
+        self.router.send_replace(Some(router));
+    }
+
+    pub(crate) fn set_panel(&self, panel: Panel) {
+        self.set_router(panel.router.clone());
+        _ = self.panel.set(panel);
+    }
+
+    fn watch(&self) -> Option<Watch> {
+        self.panel.get().map(|panel| Arc::clone(&panel.watch))
+    }
+
+    async fn state(&self) -> TrayState {
+        let Some(watch) = self.watch() else { return TrayState::default() };
+        tokio::task::spawn_blocking(move || watch()).await.unwrap_or_default()
+    }
+
+    /// Keeps the tray up to date, from the moment that a tray host answers.
+    pub(crate) async fn keep_tray(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(LOOK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Unreadable until the panel is there.
+        drop(self.router().await);
+        loop {
+            tick.tick().await;
+            if lock(&self.tray).is_none() && !self.bus().await.tray_host().await {
+                continue;
+            }
+            let state = self.state().await;
+            let desk = Arc::clone(&self);
+            let app = self.app().clone();
+            _ = self.app().run_on_main_thread(move || desk.draw_tray(&app, state));
+        }
+    }
+
+    fn draw_tray(self: &Arc<Self>, app: &AppHandle, state: TrayState) {
+        let mut tray = lock(&self.tray);
+        let drawn = match tray.as_mut() {
+            Some(tray) => tray.show(app, state),
+            None => Tray::build(self, app, state).map(|built| *tray = Some(built)),
+        };
+        if let Err(error) = drawn {
+            tracing::warn!(%error, "the tray was not drawn");
+        }
+    }
+
+    /// A line of the tray's menu was chosen.
+    pub(crate) fn chosen(self: &Arc<Self>, id: &str) {
+        match id {
+            tray::QUIT => self.spawn(|desk| async move { desk.quit().await }),
+            tray::HEADLINE => self.show(Some("/")),
+            tray::OPEN => self.show(None),
+            id => self.show(id.strip_prefix(tray::RUNNING)),
+        }
+    }
+
+    /// The window's close button: hides it where a tray brings it back, else asks.
+    pub(crate) fn close(self: &Arc<Self>) {
+        self.keep_place();
+        self.spawn(|desk| async move {
+            let kept = lock(&desk.tray).is_some() && desk.bus().await.tray_host().await;
+            if kept {
+                desk.hide();
+            } else {
+                desk.ask(Question::Close);
+            }
+        });
+    }
+
+    /// Quit was chosen: asks if something still runs here.
+    async fn quit(self: Arc<Self>) {
+        if self.local().await.is_empty() {
+            self.leave();
+        } else {
+            self.ask(Question::Quit);
+        }
+    }
+
+    async fn local(&self) -> Vec<String> {
+        self.state().await.running.into_iter().filter(|r| r.local).map(|r| r.label).collect()
+    }
+
+    fn ask(self: &Arc<Self>, question: Question) {
+        *lock(&self.question) = Some(question);
+        if let Err(error) = window::ask(self) {
+            // Without a window to ask in, the harmless answer is to stay.
+            tracing::error!(%error, "the question before leaving could not be shown");
+        }
+    }
+
+    /// The pages of the question's window.
+    pub(crate) async fn question(self: &Arc<Self>) -> Router {
+        let question = lock(&self.question).clone().unwrap_or(Question::Quit);
+        let can_end = self.panel.get().is_some_and(|panel| panel.end_local.is_some());
+        let asked = Asked { question, local: self.local().await, can_end };
+        let desk = Arc::clone(self);
+        ask::pages(asked, move |answer| desk.answered(answer))
+    }
+
+    fn answered(self: &Arc<Self>, answer: Answer) {
+        *lock(&self.question) = None;
+        self.spawn(move |desk| async move {
+            match answer {
+                Answer::Stay => desk.close_question(),
+                Answer::Background => {
+                    desk.close_question();
+                    desk.hide();
+                }
+                Answer::Quit => desk.leave(),
+                Answer::EndAndQuit => desk.end_and_leave().await,
+            }
+        });
+    }
+
+    async fn end_and_leave(self: Arc<Self>) {
+        let Some(end) = self.panel.get().and_then(|panel| panel.end_local.clone()) else { return };
+        let ended = tokio::task::spawn_blocking(move || end()).await.map_err(|error| error.to_string()).flatten();
+        match ended {
+            Ok(()) => self.leave(),
+            // What still runs is shown rather than left behind unseen.
+            Err(error) => {
+                tracing::error!(error, "not everything could be ended");
+                self.close_question();
+                self.show(Some("/"));
+            }
+        }
+    }
+
+    fn close_question(&self) {
+        if let Some(window) = self.app().get_webview_window(ASK) {
+            _ = window.destroy();
+        }
+    }
+
+    fn hide(&self) {
+        if let Some(window) = self.window() {
+            _ = window.hide();
+        }
+    }
+
+    /// Ends the desktop. What runs here has supervisors of its own and goes on.
+    pub(crate) fn leave(&self) {
+        self.keep_place();
+        self.app().exit(0);
+    }
+
+    /// Once, when the event loop has ended.
+    pub(crate) fn left(&self) {
+        self.place().store(&self.home);
+        if let Some(left) = self.panel.get().and_then(|panel| panel.left.as_ref()) {
+            left();
+        }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        *lock(&self.place)
+    }
+
+    /// Remembers where the window is. A maximized window keeps the size that it returns to.
+    pub(crate) fn remember_place(&self) {
+        let Some(window) = self.window() else { return };
+        let measure = || -> tauri::Result<Option<Place>> {
+            if !window.is_visible()? || window.is_minimized()? || window.is_fullscreen()? {
+                return Ok(None);
+            }
+            if window.is_maximized()? {
+                return Ok(Some(Place { maximized: true, ..self.place() }));
+            }
+            let scale = window.scale_factor()?;
+            let size: LogicalSize<f64> = window.inner_size()?.to_logical(scale);
+            let at = window.outer_position().ok().map(|at| at.to_logical::<f64>(scale));
+            let at = at.map(|LogicalPosition { x, y }| (x, y));
+            Ok(Some(Place { width: size.width, height: size.height, at, maximized: false }))
+        };
+        if let Ok(Some(place)) = measure() {
+            *lock(&self.place) = place;
+        }
+    }
+
+    fn keep_place(&self) {
+        self.place().store(&self.home);
+    }
+
+    fn spawn<F>(self: &Arc<Self>, act: impl FnOnce(Arc<Self>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        tauri::async_runtime::spawn(act(Arc::clone(self)));
+    }
+}
