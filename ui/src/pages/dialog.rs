@@ -1,1 +1,43 @@
-//! To come.
+//! What stands in the dialog: one question, its consequences, its answer.
+
+use super::parts::{Field, Name, Told};
+use askama::Template;
+
+/// A question before something is done.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "confirm.html")]
+pub struct Confirm {
+    /// "Stop “iris”?"
+    pub title: Name,
+    /// What it does and what it means for the bill.
+    pub says: Vec<Name>,
+    /// Where the answer goes.
+    pub post: String,
+    /// Sent along.
+    pub hidden: Vec<(&'static str, Name)>,
+    /// A text to type, where one is needed.
+    pub ask: Option<Asked>,
+    /// The button that does it.
+    pub does: &'static str,
+    /// The button that does nothing.
+    pub leaves: &'static str,
+    /// It ends or removes something.
+    pub ends: bool,
+    /// What went wrong at the last try.
+    pub told: Vec<Told>,
+}
+
+/// A text in a dialog.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Its name in the form.
+    pub id: &'static str,
+    /// Its label.
+    pub label: &'static str,
+    /// Under it.
+    pub hint: String,
+    /// As typed.
+    pub field: Field,
+    /// To choose from.
+    pub choices: Vec<&'static str>,
+}
