@@ -11,6 +11,7 @@ pub mod home;
 pub mod ids;
 pub mod intent;
 pub mod lab;
+pub mod labsheet;
 pub mod machine;
 pub mod money;
 pub mod notice;

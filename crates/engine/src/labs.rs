@@ -3,6 +3,7 @@
 use crate::{Engine, random_word, who};
 use curfew_core::ids::to_name;
 use curfew_core::lab::{CleanState, LabReport, LabSession, Started};
+use curfew_core::labsheet::LabSheet;
 use curfew_core::money::Total;
 use curfew_core::plan::Outcome;
 use curfew_core::resource::Resource;
@@ -13,6 +14,29 @@ use std::collections::HashSet;
 pub type StartedThing = Started;
 
 impl Engine {
+    /// The guided labs, by name. One that cannot be read is left out and logged.
+    pub fn lab_sheets(&self) -> Vec<LabSheet> {
+        let Some(entries) = self.labs.as_ref().and_then(|dir| std::fs::read_dir(dir).ok()) else { return Vec::new() };
+        let mut sheets: Vec<LabSheet> = entries
+            .filter_map(std::result::Result::ok)
+            .filter_map(|entry| {
+                let dir = entry.path();
+                let text = std::fs::read_to_string(dir.join("lab.toml")).ok()?;
+                LabSheet::parse(&text, &dir).map_err(|e| tracing::warn!(dir = %dir.display(), "{e}")).ok()
+            })
+            .collect();
+        sheets.sort_by(|a, b| a.id.cmp(&b.id));
+        sheets
+    }
+
+    /// A guided lab.
+    pub fn lab_sheet(&self, id: &str) -> Result<LabSheet> {
+        self.lab_sheets().into_iter().find(|s| s.id == id).ok_or_else(|| {
+            let message = format!("there is no lab “{}”", curfew_core::say::clean(id, 60));
+            Error::new(ErrorKind::NotFound, "find the lab", message).next("See the labs with curfew lab list")
+        })
+    }
+
     /// Starts a session. One at a time: everything started while it runs belongs to it.
     pub async fn lab_start(&self, cx: &Cx, name: &str) -> Result<LabSession> {
         let name = name.trim();

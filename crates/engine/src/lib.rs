@@ -35,6 +35,7 @@ pub use today::{NightRow, Today};
 
 use curfew_core::provider::Provider;
 use curfew_core::{AccountId, Clock, CloudId, Cx, Error, ErrorKind, Home, IntentId, Result};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The engine of one CURFEW_HOME. Cheap to share behind an `Arc`; many processes may have one on the same home.
@@ -44,18 +45,28 @@ pub struct Engine {
     providers: Vec<Arc<dyn Provider>>,
     clock: Arc<dyn Clock>,
     owner: owner::Owner,
+    labs: Option<PathBuf>,
 }
 
 impl Engine {
     /// Opens (or makes) the home's store. Fails with `Locked`, `PermissionDenied`, `Corrupt` or `DiskFull` where the
     /// store cannot be used; nothing is lost by that.
     pub fn open(home: Home, providers: Vec<Arc<dyn Provider>>, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
+        Self::open_with_labs(home, providers, clock, None)
+    }
+    /// The same, with the folder that holds the guided labs, one folder each.
+    pub fn open_with_labs(
+        home: Home,
+        providers: Vec<Arc<dyn Provider>>,
+        clock: Arc<dyn Clock>,
+        labs: Option<PathBuf>,
+    ) -> Result<Arc<Self>> {
         std::fs::create_dir_all(home.root()).map_err(|e| {
             Error::io("open Curfew's folder", home.root().display(), e)
                 .next("Set CURFEW_HOME to a folder that you can write to")
         })?;
         let store = store::Store::open(&home.store())?;
-        Ok(Arc::new(Self { home, store, providers, clock, owner: owner::Owner::me() }))
+        Ok(Arc::new(Self { home, store, providers, clock, owner: owner::Owner::me(), labs }))
     }
     /// Where everything lies.
     pub fn home(&self) -> &Home {
