@@ -24,7 +24,10 @@ pub(crate) fn read(dir: &Path) -> SeriesNow {
     });
     let progress: Option<Progress> =
         std::fs::read(dir.join("progress.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let seen = metrics.iter().filter_map(|m| m.last_epoch).fold(None, |most: Option<f64>, e| Some(most.map_or(e, |m| m.max(e))));
+    let seen = metrics
+        .iter()
+        .filter_map(|m| m.last_epoch)
+        .fold(None, |most: Option<f64>, e| Some(most.map_or(e, |m| m.max(e))));
     let epoch = progress.as_ref().and_then(|p| p.epoch).or(seen);
     let total = progress.and_then(|p| p.epochs_total).map(|n| n as f64);
     SeriesNow { loss, epochs: epoch.map(|e| (e, total)) }

@@ -31,13 +31,17 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::open_as(path, Duration::from_secs(5), true)
+    }
+    /// `patience`: how long to wait for another process's lock. `wal`: whether WAL may be tried.
+    fn open_as(path: &Path, patience: Duration, wal: bool) -> Result<Self> {
         let failed = |e| explain("open the store", e).with("store", path.display());
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut conn = Connection::open_with_flags(path, flags).map_err(failed)?;
-        conn.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
+        conn.busy_timeout(patience).map_err(failed)?;
         // A truncated or foreign file shows at the first read of its header.
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0)).map_err(failed)?;
-        let mode = set_journal(&conn).map_err(failed)?;
+        let mode = set_journal(&conn, wal).map_err(failed)?;
         conn.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         conn.pragma_update(None, "foreign_keys", true).map_err(failed)?;
         schema::migrate(&mut conn).map_err(failed)?;
@@ -67,12 +71,12 @@ impl Store {
 }
 
 /// Sets WAL and proves it by a write; anything odd means a file system without shared memory or locks.
-fn set_journal(conn: &Connection) -> rusqlite::Result<JournalMode> {
-    let mode: String = conn.query_row("PRAGMA journal_mode=WAL", [], |r| r.get(0))?;
-    let forced = std::env::var_os("CURFEW_STORE_DELETE_JOURNAL").is_some();
+fn set_journal(conn: &Connection, wal: bool) -> rusqlite::Result<JournalMode> {
+    let wanted = if wal { "PRAGMA journal_mode=WAL" } else { "PRAGMA journal_mode=DELETE" };
+    let mode: String = conn.query_row(wanted, [], |r| r.get(0))?;
     let probe =
         || conn.execute_batch("BEGIN IMMEDIATE; CREATE TABLE IF NOT EXISTS probe (x); DROP TABLE probe; COMMIT;");
-    if mode.eq_ignore_ascii_case("wal") && !forced {
+    if mode.eq_ignore_ascii_case("wal") {
         match probe() {
             Ok(()) => return Ok(JournalMode::Wal),
             Err(e) if is_io(&e) => {
@@ -114,4 +118,94 @@ fn explain(operation: &'static str, error: rusqlite::Error) -> Error {
         _ => Error::new(ErrorKind::Unknown, operation, "Curfew's store gave an error"),
     };
     told.caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(path: &Path) -> Result<Store> {
+        Store::open_as(path, Duration::from_millis(50), true)
+    }
+
+    /// Opening `path` fails with this kind and leaves the file as it is.
+    fn check(path: &Path, expect: ErrorKind) {
+        let before = std::fs::read(path).ok();
+        let error = open(path).err().expect("it does not open");
+        assert_eq!(error.kind(), expect, "{error:?}");
+        assert_eq!(std::fs::read(path).ok(), before, "a store that cannot be used is left alone");
+    }
+
+    async fn filled(path: &Path) -> Store {
+        let store = open(path).unwrap();
+        for i in 0..500 {
+            store.keep(format!("thing {i} {}", "x".repeat(200)), Some(jiff::Timestamp::UNIX_EPOCH)).await.unwrap();
+        }
+        store
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_be_used_is_told_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        std::fs::write(&path, "this is a shopping list, and not a database at all, however long it may become")
+            .unwrap();
+        check(&path, ErrorKind::Corrupt);
+
+        std::fs::remove_file(&path).unwrap();
+        let store = filled(&path).await;
+        store.call("close", |c| c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))).await.unwrap();
+        drop(store);
+        let whole = std::fs::metadata(&path).unwrap().len();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(whole / 3).unwrap();
+        check(&path, ErrorKind::Corrupt);
+
+        let folder = dir.path().join("folder.db");
+        std::fs::create_dir(&folder).unwrap();
+        check(&folder, ErrorKind::PermissionDenied);
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_stays_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let store = open(&path).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let error = store.keep("thing".into(), None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
+        other.execute_batch("ROLLBACK").unwrap();
+        store.keep("thing".into(), Some(jiff::Timestamp::UNIX_EPOCH)).await.unwrap();
+        assert_eq!(store.keeps().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn works_without_wal() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let store = Store::open_as(&path, Duration::from_secs(5), false).unwrap();
+        assert_eq!(store.mode(), JournalMode::Delete);
+        store.keep("thing".into(), Some(jiff::Timestamp::UNIX_EPOCH)).await.unwrap();
+        drop(store);
+        assert_eq!(open(&path).unwrap().mode(), JournalMode::Wal);
+    }
+
+    #[tokio::test]
+    async fn two_processes_worth_of_connections_lose_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let stores = [Store::open(&path).unwrap(), Store::open(&path).unwrap()];
+        let write = |n: usize| {
+            let store = stores[n].clone();
+            async move {
+                for i in 0..100 {
+                    store.keep(format!("{n}-{i}"), Some(jiff::Timestamp::UNIX_EPOCH)).await.unwrap();
+                }
+            }
+        };
+        let before = stores[0].seq().await.unwrap();
+        tokio::join!(write(0), write(1));
+        assert_eq!(stores[0].keeps().await.unwrap().len(), 200);
+        assert_eq!(stores[1].seq().await.unwrap() - before, 200, "each change moves the counter");
+    }
 }
