@@ -209,8 +209,8 @@ def serve(options, stats):
         loading = False
         server.stopping = True
         server.shutdown()
+        server.server_close()  # before the wait, so that new clients are refused and do not hang in the queue
         server.drain(options.grace)
-        server.server_close()
         stats.write()
         remove(endpoint)
     say("curfew: stopped %s" % options.name)
