@@ -1,0 +1,101 @@
+//! `curfew serve` in a home of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::process::{Process, eventually_some};
+use crate::program;
+
+/// A CURFEW_HOME for one test. What runs in it is ended with it.
+#[derive(Debug)]
+pub struct Home {
+    folder: tempfile::TempDir,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Home {
+    /// An empty home.
+    ///
+    /// # Panics
+    /// If there is no room for it.
+    pub fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("curfew-home-").tempdir().expect("a home can be made");
+        Self { folder }
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `curfew ARGS…` in this home.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program("CURFEW_BIN"));
+        command.args(arguments).env("CURFEW_HOME", self.path());
+        command
+    }
+
+    /// Runs `curfew ARGS…` to its end.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn curfew(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("curfew can be started")
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// A panel served on loopback.
+#[derive(Debug)]
+pub struct Served {
+    /// Its home.
+    pub home: Home,
+    /// The address that it printed, with its token.
+    pub address: String,
+    process: Process,
+}
+
+impl Served {
+    /// Serves a panel in a fresh home.
+    pub async fn start() -> Self {
+        Self::at(Home::new()).await
+    }
+
+    /// Serves a panel in this home, and waits for its address.
+    ///
+    /// # Panics
+    /// If it ends instead.
+    pub async fn at(home: Home) -> Self {
+        let log = home.log("serve.log");
+        let mut process = Process::start(home.command(&["serve"]), &log);
+        let address = eventually_some("the address of curfew serve", async || {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(process.ended().is_none(), "curfew serve ended: {said}");
+            let start = said.find("http://127.0.0.1:")?;
+            let address = &said[start..];
+            // A whole line only: the address may be half written.
+            let end = address.find('\n')?;
+            address[..end].split_whitespace().next().map(str::to_owned)
+        })
+        .await;
+        Self { home, address, process }
+    }
+
+    /// The server's process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Everything that it has said.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.home.log("serve.log")).unwrap_or_default()
+    }
+}
