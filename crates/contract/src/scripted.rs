@@ -135,6 +135,10 @@ impl Scripted {
     pub fn calls(&self) -> usize {
         self.world().calls.len()
     }
+    /// How many calls of one operation were made.
+    pub fn calls_of(&self, operation: &str) -> usize {
+        self.world().calls.iter().filter(|c| **c == operation).count()
+    }
     fn rate(&self, as_of: Timestamp) -> Cost<HourlyRate> {
         self.usd_per_hour.map_or_else(
             || Cost::Unknown { why: "the script says so".into() },

@@ -20,6 +20,9 @@ mod store;
 mod sweeping;
 mod today;
 
+#[cfg(test)]
+mod tests;
+
 pub use changes::Cursor;
 pub use clock::SystemClock;
 pub use endpoints::{DeployRequest, EndpointView};

@@ -16,6 +16,11 @@ impl Owner {
         let pid = std::process::id();
         Self { pid, start: start_time(pid), boot: boot_id() }
     }
+    /// A process that has ended, for tests of what is left behind.
+    #[cfg(test)]
+    pub(crate) fn long_gone() -> Self {
+        Self { boot: Some("an earlier boot".into()), ..Self::me() }
+    }
     /// Does it still live? Where the system does not tell (neither Linux nor readable), it is taken as alive, so that
     /// nobody resumes what another process may still be doing.
     pub(crate) fn is_alive(&self) -> bool {
