@@ -1,10 +1,15 @@
 //! Points on disk: append-only, crash-safe, readable while written, whole.
 
+mod bits;
+mod chunk;
+mod files;
+mod floats;
 mod reader;
+mod series;
 mod view;
 mod writer;
 
-pub use reader::{Reader, Stored};
+pub use reader::{Points, Reader, Stored};
 pub use view::{Bucket, View, Window};
 pub use writer::Writer;
 

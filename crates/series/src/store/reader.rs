@@ -1,11 +1,21 @@
-use std::fs;
+//! The series of one run, read while another process may write them.
+
+use hashbrown::HashMap;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bucket, Metric, MetricId, View, Window, writer::TAIL};
-use crate::{Axis, Error, Result};
+use super::bits::BLOCK;
+use super::chunk::{Body, Columns};
+use super::files::{self, CHUNKS, CHUNKS_HEADER, Frame, RECORD_HEADER, Record, StoreId, TAIL, TAIL_HEADER, TailHeader};
+use super::series::{ChunkRef, Series};
+use super::{Metric, MetricId, View, Window, view};
+use crate::error::At;
+use crate::{Error, Result};
 
 /// One point as kept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,92 +34,216 @@ pub struct Stored {
     pub overridden: bool,
 }
 
-pub(super) enum Record {
-    Name { id: u32, rank: Option<u32>, name: String },
-    Point { id: u32, point: Stored },
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes[at..at + 4].try_into().map(u32::from_le_bytes).unwrap_or_default()
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..at + 8].try_into().map(u64::from_le_bytes).unwrap_or_default()
-}
-
-/// Reads whole records; returns where the first broken one starts.
-pub(super) fn records(bytes: &[u8], on_record: &mut impl FnMut(Record)) -> usize {
-    let mut at = 0;
-    while bytes.len() - at >= 8 {
-        let len = u32_at(bytes, at + 4) as usize;
-        let Some(body) = bytes.get(at + 8..at + 8 + len) else { break };
-        if crc32fast::hash(body) != u32_at(bytes, at) || body.len() < 10 {
-            break;
-        }
-        let id = u32_at(body, 1);
-        on_record(if body[0] == 0 {
-            let rank = (body[5] == 1).then(|| u32_at(body, 6));
-            Record::Name { id, rank, name: String::from_utf8_lossy(&body[10..]).into_owned() }
-        } else {
-            let step = (body[5] & 1 != 0).then(|| u64_at(body, 6));
-            let epoch = (body[5] & 2 != 0).then(|| f64::from_bits(u64_at(body, 14)));
-            let time_ms = u64_at(body, 22).cast_signed();
-            let value = f64::from_bits(u64_at(body, 30));
-            Record::Point { id, point: Stored { step, epoch, time_ms, value, attempt: 0, overridden: false } }
-        });
-        at += 8 + len;
-    }
-    at
-}
-
-#[derive(Default)]
-struct Series {
-    name: String,
-    rank: Option<u32>,
-    points: Vec<Stored>,
-}
+/// How much of the chunks' content a reader keeps at hand, in bytes.
+const CACHE: usize = 64 << 20;
+/// How much is read at once when looking through `series.chunks`.
+const GULP: usize = 1 << 20;
 
 /// Reads the series of one run, also while another process writes them.
 pub struct Reader {
-    path: PathBuf,
-    series: Vec<Series>,
-    read: usize,
+    dir: PathBuf,
+    pub(super) id: Option<StoreId>,
+    chunks: Option<File>,
+    /// How far `series.chunks` was read: the end of the last whole record.
+    pub(super) chunks_read: u64,
+    pub(super) generation: Option<u64>,
+    tail_read: u64,
+    pub(super) series: Vec<Series>,
+    names: HashMap<(String, Option<u32>), u32>,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    bytes: usize,
+    bodies: HashMap<u64, Arc<Body>>,
+    bits: HashMap<u64, Arc<[u8]>>,
 }
 
 impl Reader {
     /// Opens the series in `dir`; a folder in which nothing was written yet has no metrics.
     pub fn open(dir: &Path) -> Result<Reader> {
-        let mut reader = Reader { path: dir.join(TAIL), series: Vec::new(), read: 0 };
+        let mut reader = Reader {
+            dir: dir.to_owned(),
+            id: None,
+            chunks: None,
+            chunks_read: 0,
+            generation: None,
+            tail_read: 0,
+            series: Vec::new(),
+            names: HashMap::new(),
+            cache: Mutex::default(),
+        };
         reader.refresh()?;
         Ok(reader)
     }
 
+    fn chunks_path(&self) -> PathBuf {
+        self.dir.join(CHUNKS)
+    }
+
     /// Reads what was written since. Says whether there was anything.
+    ///
+    /// Where the series were replaced by others (the log was read again with other definitions), everything is read
+    /// anew and metrics may have other ids.
     pub fn refresh(&mut self) -> Result<bool> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(source) => return Err(Error::Io { path: self.path.clone(), source }),
+        let mut changed = false;
+        // The writer may seal points between our look at one file and the other. Each round sees a later state; three
+        // are enough, since sealing takes far longer than looking.
+        for _ in 0..3 {
+            let (new, whole) = self.look()?;
+            changed |= new;
+            if whole {
+                break;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// One look at both files: whether anything was new, and whether they fit together.
+    fn look(&mut self) -> Result<(bool, bool)> {
+        let path = self.dir.join(TAIL);
+        let tail = match File::open(&path) {
+            Ok(tail) => Some(tail),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(source) => return Err(Error::Io { path, source }),
         };
-        let series = &mut self.series;
-        let read = records(bytes.get(self.read..).unwrap_or_default(), &mut |record| match record {
-            Record::Name { rank, name, .. } => series.push(Series { name, rank, points: Vec::new() }),
-            Record::Point { id, mut point } => {
-                if let Some(series) = series.get_mut(id as usize) {
-                    if let Some(last) = series.points.last() {
-                        point.attempt = last.attempt + u32::from(point.step < last.step);
-                        if point.attempt > last.attempt {
-                            for old in series.points.iter_mut().filter(|old| old.step >= point.step) {
-                                old.overridden = true;
-                            }
-                        }
-                    }
-                    series.points.push(point);
+        let mut start = [0; TAIL_HEADER];
+        let header = match &tail {
+            Some(tail) => {
+                let read = files::read_at(tail, 0, &mut start).at(&path)?;
+                TailHeader::read(&start[..read])
+            }
+            None => None,
+        };
+        let replaced = header.is_some_and(|header| self.id.is_some_and(|id| id != header.id));
+        let mut changed = self.read_chunks(replaced)?;
+        let (Some(tail), Some(header)) = (tail, header) else { return Ok((changed, true)) };
+        if self.id != Some(header.id) {
+            // Between two renames; the tail of the store that was there before says nothing.
+            return Ok((changed, false));
+        }
+        let complete = self.chunks_read >= header.chunks_len;
+        if self.generation != Some(header.generation) {
+            self.generation = Some(header.generation);
+            self.tail_read = TAIL_HEADER as u64;
+            for series in &mut self.series {
+                series.tail.clear();
+            }
+        }
+        let (new, whole) = self.read_tail(&tail, &path)?;
+        changed |= new;
+        Ok((changed, complete && whole))
+    }
+
+    fn read_chunks(&mut self, replaced: bool) -> Result<bool> {
+        let path = self.chunks_path();
+        if self.chunks.is_none() || replaced {
+            let file = match File::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+                Err(source) => return Err(Error::Io { path, source }),
+            };
+            let mut header = [0; CHUNKS_HEADER];
+            let read = files::read_at(&file, 0, &mut header).at(&path)?;
+            if read < CHUNKS_HEADER {
+                return Ok(false);
+            }
+            let Some(id) = files::read_chunks_header(&header) else {
+                return Err(Error::Corrupt { path, offset: 0, what: "this is no file of series" });
+            };
+            if self.id != Some(id) {
+                self.series.clear();
+                self.names.clear();
+                *self.cache.get_mut().unwrap_or_else(PoisonError::into_inner) = Cache::default();
+                (self.id, self.chunks, self.chunks_read, self.generation) =
+                    (Some(id), Some(file), CHUNKS_HEADER as u64, None);
+            }
+        }
+        let Some(file) = self.chunks.take() else { return Ok(false) };
+        let before = self.chunks_read;
+        let result = self.read_records(&file).at(&path);
+        self.chunks = Some(file);
+        result?;
+        Ok(self.chunks_read > before)
+    }
+
+    /// Reads the heads of whole records, from where it left off.
+    fn read_records(&mut self, file: &File) -> io::Result<()> {
+        let end = file.metadata()?.len();
+        let mut buffer = Vec::new();
+        let mut buffer_at = self.chunks_read;
+        loop {
+            let at = self.chunks_read;
+            // Bodies are passed over; heads are read many at a time where chunks are small.
+            let mut have = buffer.get((at - buffer_at) as usize..).unwrap_or_default();
+            let need = Frame::read(have).map_or(RECORD_HEADER, |frame| RECORD_HEADER + frame.head_len);
+            if have.len() < need {
+                let wanted = if buffer.is_empty() || have.is_empty() && buffer.len() < GULP { 4096 } else { GULP };
+                buffer.resize(wanted.min((end - at) as usize), 0);
+                let read = files::read_at(file, at, &mut buffer)?;
+                buffer.truncate(read);
+                buffer_at = at;
+                have = &buffer;
+                let Some(frame) = Frame::read(have) else { return Ok(()) };
+                if have.len() < RECORD_HEADER + frame.head_len {
+                    buffer.resize(RECORD_HEADER + frame.head_len, 0);
+                    let read = files::read_at(file, at, &mut buffer)?;
+                    buffer.truncate(read);
+                    have = &buffer;
                 }
             }
-        });
-        self.read += read;
-        Ok(read > 0)
+            let Some(frame) = Frame::read(have) else { return Ok(()) };
+            let Some(record) = frame.record(have) else { return Ok(()) };
+            if at + frame.len() > end {
+                return Ok(());
+            }
+            match record {
+                Record::Name { id, rank, name } => {
+                    if id as usize != self.series.len() {
+                        return Ok(());
+                    }
+                    self.names.insert((name.clone(), rank), id);
+                    self.series.push(Series::new(name, rank));
+                }
+                Record::Points(head) => {
+                    let offset = at + (RECORD_HEADER + frame.head_len) as u64;
+                    let chunk = ChunkRef {
+                        head: *head,
+                        record: at,
+                        offset,
+                        meta_crc: frame.meta_crc,
+                        bits_crc: frame.bits_crc,
+                    };
+                    let Some(series) = self.series.get_mut(chunk.head.metric as usize) else { return Ok(()) };
+                    if chunk.head.start != series.sealed() {
+                        return Ok(());
+                    }
+                    series.push_chunk(chunk);
+                }
+            }
+            self.chunks_read = at + frame.len();
+        }
+    }
+
+    /// Reads the tail's new records: whether there were any, and whether all of them could be placed.
+    fn read_tail(&mut self, file: &File, path: &Path) -> Result<(bool, bool)> {
+        let end = file.metadata().at(path)?.len();
+        let mut bytes = vec![0; end.saturating_sub(self.tail_read) as usize];
+        let read = files::read_at(file, self.tail_read, &mut bytes).at(path)?;
+        let mut rest = &bytes[..read];
+        let mut changed = false;
+        while let Some((record, len)) = files::read_tail(rest) {
+            let Some(series) = self.series.get_mut(record.metric as usize) else { return Ok((changed, false)) };
+            let before = series.len();
+            if !series.push_tail(record.start, record.attempt, &record.columns) {
+                return Ok((changed, false));
+            }
+            changed |= series.len() > before;
+            rest = &rest[len..];
+            self.tail_read += len as u64;
+        }
+        Ok((changed, true))
     }
 
     /// Every metric, sorted by name and rank.
@@ -120,128 +254,187 @@ impl Reader {
         metrics
     }
 
+    /// What is known of one metric.
+    pub fn metric(&self, id: MetricId) -> Option<Metric> {
+        self.series.get(id.0 as usize)?.summary(id)
+    }
+
     /// The metric of that name and rank.
     pub fn find(&self, name: &str, rank: Option<u32>) -> Option<MetricId> {
-        (0_u32..)
-            .zip(&self.series)
-            .find(|(_, series)| series.name == name && series.rank == rank)
-            .map(|(id, _)| MetricId(id))
+        self.names.get(&(name.to_owned(), rank)).copied().map(MetricId)
+    }
+
+    /// When the run's first point arrived, in milliseconds since 1970 (UTC): where [`crate::Axis::Relative`] is zero.
+    pub fn start_ms(&self) -> Option<i64> {
+        self.series.iter().filter_map(Series::first_time).min()
+    }
+
+    /// A window on a metric. It costs the same for a thousand points and for ten million.
+    pub fn view(&self, id: MetricId, window: &Window) -> Result<View> {
+        match self.series.get(id.0 as usize) {
+            Some(series) => view::view(self, series, window),
+            None => Ok(View::default()),
+        }
     }
 
     /// Every point of a metric, in the order printed; `range` counts points from 0.
-    pub fn points(&self, id: MetricId, range: Range<u64>) -> impl Iterator<Item = Result<Stored>> + '_ {
-        let points = self.series.get(id.0 as usize).map_or(&[][..], |series| &series.points);
-        let skip = usize::try_from(range.start).unwrap_or(usize::MAX);
-        let take = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-        points.iter().skip(skip).take(take).copied().map(Ok)
+    pub fn points(&self, id: MetricId, range: Range<u64>) -> Points<'_> {
+        let series = self.series.get(id.0 as usize);
+        let end = series.map_or(0, Series::len).min(range.end);
+        let limits = series.map_or_else(Vec::new, |series| view::step_limits(&series.attempts()));
+        Points {
+            reader: self,
+            series,
+            at: range.start,
+            end,
+            limits,
+            block: Columns::default(),
+            block_start: 0,
+            attempt: 0,
+            step: 0,
+        }
     }
 
-    /// A window on a metric.
-    pub fn view(&self, id: MetricId, window: &Window) -> Result<View> {
-        Ok(self.series.get(id.0 as usize).map_or_else(View::default, |series| series.view(window)))
+    pub(super) fn body(&self, chunk: &ChunkRef) -> Result<Arc<Body>> {
+        if let Some(body) = self.cache().bodies.get(&chunk.offset) {
+            return Ok(body.clone());
+        }
+        let meta = self.read_checked(chunk.offset, chunk.head.meta_len as usize, chunk.meta_crc)?;
+        let len = meta.len();
+        let body = Body::read(&chunk.head, meta).map_err(|what| self.corrupt(chunk.offset, what))?;
+        let body = Arc::new(body);
+        let mut cache = self.cache();
+        cache.make_room(2 * len);
+        cache.bodies.insert(chunk.offset, body.clone());
+        Ok(body)
+    }
+
+    pub(super) fn bits(&self, chunk: &ChunkRef) -> Result<Arc<[u8]>> {
+        if let Some(bits) = self.cache().bits.get(&chunk.offset) {
+            return Ok(bits.clone());
+        }
+        let offset = chunk.offset + u64::from(chunk.head.meta_len);
+        let bits: Arc<[u8]> = self.read_checked(offset, chunk.head.bits_len as usize, chunk.bits_crc)?.into();
+        let mut cache = self.cache();
+        cache.make_room(bits.len());
+        cache.bits.insert(chunk.offset, bits.clone());
+        Ok(bits)
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn corrupt(&self, offset: u64, what: &'static str) -> Error {
+        Error::Corrupt { path: self.chunks_path(), offset, what }
+    }
+
+    fn read_checked(&self, offset: u64, len: usize, crc: u32) -> Result<Vec<u8>> {
+        let Some(file) = &self.chunks else { return Err(self.corrupt(offset, "the file is not open")) };
+        let mut bytes = vec![0; len];
+        let read = files::read_at(file, offset, &mut bytes).at(&self.chunks_path())?;
+        if read < len {
+            return Err(self.corrupt(offset, "a chunk ends too early"));
+        }
+        if crc32fast::hash(&bytes) != crc {
+            return Err(self.corrupt(offset, "a chunk does not match its checksum"));
+        }
+        Ok(bytes)
+    }
+
+    /// Whether the last chunks' bodies are what was written; returns where the first damaged record starts.
+    pub(super) fn first_torn(&self, from: u64) -> Option<u64> {
+        let torn = |chunk: &&ChunkRef| {
+            let meta = self.read_checked(chunk.offset, chunk.head.meta_len as usize, chunk.meta_crc);
+            let offset = chunk.offset + u64::from(chunk.head.meta_len);
+            meta.is_err() || self.read_checked(offset, chunk.head.bits_len as usize, chunk.bits_crc).is_err()
+        };
+        let late =
+            self.series.iter().flat_map(|series| series.chunks.iter().rev().take_while(|chunk| chunk.offset >= from));
+        late.filter(torn).map(|chunk| chunk.record).min()
     }
 }
 
-impl Series {
-    fn summary(&self, id: MetricId) -> Option<Metric> {
-        let (first, last) = (self.points.first()?, self.points.last()?);
-        let finite = || self.points.iter().map(|point| point.value).filter(|value| value.is_finite());
-        let (min, max) = (finite().fold(f64::NAN, f64::min), finite().fold(f64::NAN, f64::max));
-        let best = crate::names::higher_is_better(&self.name).map(|higher| if higher { max } else { min });
-        Some(Metric {
-            id,
-            name: self.name.clone(),
-            rank: self.rank,
-            count: self.points.len() as u64,
-            nan: self.points.iter().filter(|point| point.value.is_nan()).count() as u64,
-            infinite: self.points.iter().filter(|point| point.value.is_infinite()).count() as u64,
-            first: first.value,
-            last: last.value,
-            min,
-            max,
-            best: best.filter(|best| !best.is_nan()),
-            last_step: last.step,
-            last_epoch: last.epoch,
-            first_time_ms: first.time_ms,
-            last_time_ms: last.time_ms,
-            restarts: last.attempt,
-        })
+impl Cache {
+    fn make_room(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.bytes > CACHE {
+            // A zoom or a pan needs what is near; starting over is as good as any order and needs no list.
+            *self = Cache { bytes, ..Cache::default() };
+        }
     }
+}
 
-    fn view(&self, window: &Window) -> View {
-        let numbered = match window.axis {
-            Axis::Step => self.points.iter().all(|point| point.step.is_none()),
-            Axis::Epoch => self.points.iter().all(|point| point.epoch.is_none()),
-            Axis::Time | Axis::Relative => false,
-        };
-        let start = self.points.first().map_or(0, |point| point.time_ms);
-        let mut latest = f64::NEG_INFINITY;
-        let mut attempt = 0;
-        let placed: Vec<(f64, Stored)> = (0_u32..)
-            .zip(&self.points)
-            .map(|(at, point)| {
-                let x = match window.axis {
-                    _ if numbered => f64::from(at),
-                    Axis::Step => point.step.unwrap_or(0) as f64,
-                    Axis::Epoch => point.epoch.unwrap_or(0.0),
-                    Axis::Time => point.time_ms as f64,
-                    Axis::Relative => (point.time_ms - start) as f64 / 1000.0,
-                };
-                if point.attempt != attempt {
-                    (attempt, latest) = (point.attempt, f64::NEG_INFINITY);
-                }
-                latest = latest.max(x);
-                (latest, *point)
-            })
-            .collect();
-        let (Some(low), Some(high)) =
-            (placed.iter().map(|(x, _)| *x).reduce(f64::min), placed.iter().map(|(x, _)| *x).reduce(f64::max))
-        else {
-            return View::default();
-        };
-        let (from, to) = window.range.unwrap_or((low, high));
-        let inside: Vec<_> = placed.into_iter().filter(|(x, _)| (from..=to).contains(x)).collect();
-        let by_attempt = matches!(window.axis, Axis::Step | Axis::Epoch) && !numbered;
-        let mut view =
-            View { extent: Some((low, high)), numbered, exact: inside.len() <= window.width, ..View::default() };
-        let mut last_key = None;
-        for (at, (x, point)) in inside.iter().enumerate() {
-            let slot = if view.exact {
-                at
-            } else {
-                ((x - from) / (to - from).max(f64::MIN_POSITIVE) * window.width as f64) as usize
-            };
-            let aside = by_attempt && point.overridden;
-            let key = (slot, point.attempt, aside);
-            let list = if aside { &mut view.overridden } else { &mut view.buckets };
-            if last_key != Some(key) {
-                list.push(Bucket {
-                    x: *x,
-                    min: f64::NAN,
-                    max: f64::NAN,
-                    mean: f64::NAN,
-                    last: point.value,
-                    count: 0,
-                    nan: 0,
-                    infinite: 0,
-                    attempt: point.attempt,
-                });
-                last_key = Some(key);
-            }
-            let Some(bucket) = list.last_mut() else { continue };
-            bucket.count += 1;
-            bucket.last = point.value;
-            bucket.nan += u64::from(point.value.is_nan());
-            bucket.infinite += u64::from(point.value.is_infinite());
-            if point.value.is_finite() {
-                bucket.min = bucket.min.min(point.value);
-                bucket.max = bucket.max.max(point.value);
-                let finite = (bucket.count - bucket.nan - bucket.infinite) as f64;
-                bucket.mean =
-                    if finite > 1.0 { bucket.mean + (point.value - bucket.mean) / finite } else { point.value };
+/// The points of a metric, read chunk by chunk. See [`Reader::points`].
+pub struct Points<'a> {
+    reader: &'a Reader,
+    series: Option<&'a Series>,
+    at: u64,
+    end: u64,
+    /// From which step on each attempt is overridden.
+    limits: Vec<u64>,
+    block: Columns,
+    block_start: u64,
+    attempt: u32,
+    step: u64,
+}
+
+impl Points<'_> {
+    fn load(&mut self, series: &Series) -> Result<()> {
+        self.block.clear();
+        let sealed = series.sealed();
+        if self.at >= sealed {
+            self.block_start = sealed;
+            self.attempt = series.tail_attempt;
+            self.step = series.tail_place().step;
+            self.block.extend(&series.tail, 0);
+            return Ok(());
+        }
+        let nth = series.chunks.partition_point(|chunk| chunk.head.start + u64::from(chunk.head.count) <= self.at);
+        let chunk = &series.chunks[nth];
+        let (body, bits) = (self.reader.body(chunk)?, self.reader.bits(chunk)?);
+        for block in 0..body.blocks() {
+            body.points(&bits, block, &mut self.block);
+        }
+        debug_assert_eq!(body.blocks(), (chunk.head.count as usize).div_ceil(BLOCK));
+        (self.block_start, self.attempt, self.step) =
+            (chunk.head.start, chunk.head.attempt, chunk.head.place_first.step);
+        Ok(())
+    }
+}
+
+impl Iterator for Points<'_> {
+    type Item = Result<Stored>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let series = self.series?;
+        if self.at >= self.end {
+            return None;
+        }
+        if self.at < self.block_start || self.at >= self.block_start + self.block.len() as u64 {
+            if let Err(error) = self.load(series) {
+                // A damaged chunk is reported once, and the rest of the series still read.
+                self.at = self.block_start.max(self.at) + 1;
+                self.block.clear();
+                let nth =
+                    series.chunks.partition_point(|chunk| chunk.head.start + u64::from(chunk.head.count) < self.at);
+                self.at =
+                    series.chunks.get(nth).map_or(self.end, |chunk| chunk.head.start + u64::from(chunk.head.count));
+                return Some(Err(error));
             }
         }
-        view.buckets.sort_by(|a, b| a.x.total_cmp(&b.x));
-        view
+        let nth = (self.at - self.block_start) as usize;
+        self.at += 1;
+        let block = &self.block;
+        self.step = block.steps[nth].map_or(self.step, |step| step.max(self.step));
+        let limit = self.limits.get(self.attempt as usize).copied().unwrap_or(u64::MAX);
+        Some(Ok(Stored {
+            step: block.steps[nth],
+            epoch: block.epochs[nth],
+            time_ms: block.times[nth],
+            value: block.values[nth],
+            attempt: self.attempt,
+            overridden: series.has_steps && self.step >= limit,
+        }))
     }
 }

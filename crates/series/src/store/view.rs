@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Axis;
+use super::bits::BLOCK;
+use super::chunk::{Body, COARSE, Columns, Place, Present};
+use super::floats::Summary;
+use super::reader::Reader;
+use super::series::{Attempt, ChunkRef, Series};
+use crate::{Axis, Result};
 
 /// What to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -60,4 +65,434 @@ pub struct View {
     pub numbered: bool,
     /// Every bucket is one point.
     pub exact: bool,
+}
+
+/// From which step on each attempt is overridden: the least step at which a later one starts.
+pub(super) fn step_limits(attempts: &[Attempt]) -> Vec<u64> {
+    let mut limits = vec![u64::MAX; attempts.len()];
+    for at in (0..attempts.len().saturating_sub(1)).rev() {
+        limits[at] = limits[at + 1].min(attempts[at + 1].step);
+    }
+    limits
+}
+
+fn epoch_limits(attempts: &[Attempt]) -> Vec<f64> {
+    let mut limits = vec![f64::INFINITY; attempts.len()];
+    for at in (0..attempts.len().saturating_sub(1)).rev() {
+        limits[at] = limits[at + 1].min(attempts[at + 1].epoch);
+    }
+    limits
+}
+
+/// What is drawn from left to right, resolved for one series.
+#[derive(Clone, Copy)]
+struct Ruler {
+    axis: Axis,
+    numbered: bool,
+    start_ms: i64,
+}
+
+impl Ruler {
+    /// Where a point stands that is the `nth` of the series.
+    fn x(self, place: Place, nth: u64) -> f64 {
+        match self.axis {
+            _ if self.numbered => nth as f64,
+            Axis::Step => place.step as f64,
+            Axis::Epoch => place.epoch,
+            Axis::Time => place.time as f64,
+            Axis::Relative => self.relative(place.time),
+        }
+    }
+
+    fn relative(self, time: i64) -> f64 {
+        time.saturating_sub(self.start_ms) as f64 / 1000.0
+    }
+
+    /// Whether steps go back by a restart on this axis.
+    fn by_attempt(self) -> bool {
+        matches!(self.axis, Axis::Step | Axis::Epoch) && !self.numbered
+    }
+
+    /// Whether the blocks' own starts tell where a chunk's blocks stand.
+    fn reads_blocks(self, chunk: &ChunkRef) -> bool {
+        let head = &chunk.head;
+        match self.axis {
+            _ if self.numbered => true,
+            Axis::Step => !head.back[0] && head.steps != Present::Some,
+            Axis::Epoch => !head.back[1] && head.epochs != Present::Some,
+            Axis::Time | Axis::Relative => !head.back[2],
+        }
+    }
+
+    /// Where the first point of a block stands.
+    fn block_x(self, chunk: &ChunkRef, body: &Body, block: usize) -> f64 {
+        match self.axis {
+            _ if self.numbered => (chunk.head.start + (block * BLOCK) as u64) as f64,
+            Axis::Step => body.first_step(block).unwrap_or(chunk.head.place_first.step) as f64,
+            Axis::Epoch => body.first_epoch(block).unwrap_or(chunk.head.place_first.epoch),
+            Axis::Time => body.first_time(block) as f64,
+            Axis::Relative => self.relative(body.first_time(block)),
+        }
+    }
+}
+
+/// Where pixels lie.
+#[derive(Clone, Copy)]
+struct Scale {
+    from: f64,
+    to: f64,
+    width: f64,
+    log: Option<(f64, f64)>,
+}
+
+impl Scale {
+    fn new(from: f64, to: f64, window: &Window) -> Scale {
+        let log = window.log_x.then(|| {
+            // Zero has no place on a logarithmic axis; what lies at or below it shares the first pixel.
+            let low = if from > 0.0 { from } else { (to * 1e-9).clamp(f64::MIN_POSITIVE, 1.0).min(to) };
+            (low.ln(), to.ln() - low.ln())
+        });
+        Scale {
+            from,
+            to,
+            width: window.width.max(1) as f64,
+            log: log.filter(|(low, span)| low.is_finite() && *span > 0.0),
+        }
+    }
+
+    /// In pixels from the left, 0 to the width.
+    fn position(self, x: f64) -> f64 {
+        let share = match self.log {
+            Some((low, span)) => (x.max(f64::MIN_POSITIVE).ln() - low) / span,
+            None if self.to > self.from => (x - self.from) / (self.to - self.from),
+            None => 0.0,
+        };
+        (share * self.width).clamp(0.0, self.width - 1e-9)
+    }
+}
+
+/// A part that lies across the edge of a pixel by no more than this share of one is not split.
+fn tolerance(width: usize) -> f64 {
+    // On a wide picture pixels are small, and parts of half a pixel are as good as they are cheap.
+    if width <= 1_200 { 0.25 } else { 0.5 }
+}
+
+enum Judged {
+    Outside,
+    Whole { slot: u64, aside: bool },
+    Split,
+}
+
+struct Painter {
+    ruler: Ruler,
+    scale: Scale,
+    tolerance: f64,
+    limit: f64,
+    attempt: u32,
+    /// Each point is a bucket of its own.
+    exact: bool,
+    /// Counts the points so far, in an exact view.
+    points: u64,
+    last: Option<(u64, u32, bool)>,
+    view: View,
+}
+
+impl Painter {
+    /// Whether the part from `first` to `last` (both included) belongs into one pixel.
+    fn judge(&self, first: f64, last: f64) -> Judged {
+        if last < self.scale.from || first > self.scale.to {
+            return Judged::Outside;
+        }
+        let aside = first >= self.limit;
+        let clear = first >= self.scale.from && last <= self.scale.to && aside == (last >= self.limit);
+        if !clear || self.exact {
+            return Judged::Split;
+        }
+        let (left, right) = (self.scale.position(first), self.scale.position(last));
+        let slot = left as u64;
+        if slot == right as u64 || right - left <= self.tolerance {
+            Judged::Whole { slot, aside }
+        } else {
+            Judged::Split
+        }
+    }
+
+    fn paint(&mut self, slot: u64, aside: bool, x: f64, count: u64, sum: &Summary) {
+        let slot = if self.exact { self.points } else { slot };
+        self.points += 1;
+        let key = (slot, self.attempt, aside);
+        let list = if aside { &mut self.view.overridden } else { &mut self.view.buckets };
+        let (nan, infinite) = (u64::from(sum.nan), u64::from(sum.infinite));
+        if self.last != Some(key) {
+            self.last = Some(key);
+            list.push(Bucket {
+                x,
+                min: sum.min,
+                max: sum.max,
+                mean: sum.mean,
+                last: sum.last,
+                count,
+                nan,
+                infinite,
+                attempt: self.attempt,
+            });
+            return;
+        }
+        let Some(bucket) = list.last_mut() else { return };
+        let (old, new) = (bucket.count - bucket.nan - bucket.infinite, count - nan - infinite);
+        if old == 0 {
+            bucket.mean = sum.mean;
+        } else if new > 0 {
+            let mean = bucket.mean + (sum.mean - bucket.mean) * (new as f64 / (old + new) as f64);
+            // The difference of two huge values may overflow, where the mean does not.
+            bucket.mean = if mean.is_finite() { mean } else { bucket.mean / 2.0 + sum.mean / 2.0 };
+        }
+        bucket.min = bucket.min.min(sum.min);
+        bucket.max = bucket.max.max(sum.max);
+        bucket.last = sum.last;
+        bucket.count += count;
+        bucket.nan += nan;
+        bucket.infinite += infinite;
+    }
+
+    fn point(&mut self, x: f64, value: f64) {
+        if x < self.scale.from || x > self.scale.to {
+            return;
+        }
+        let slot = if self.exact { 0 } else { self.scale.position(x) as u64 };
+        let finite = if value.is_finite() { value } else { f64::NAN };
+        let (nan, infinite) = (u32::from(value.is_nan()), u32::from(value.is_infinite()));
+        let sum = Summary { min: finite, max: finite, mean: finite, last: value, nan, infinite };
+        self.paint(slot, x >= self.limit, x, 1, &sum);
+    }
+
+    fn columns(&mut self, mut place: Place, start: u64, columns: &Columns) {
+        for at in 0..columns.len() {
+            place.go(columns.steps[at], columns.epochs[at], columns.times[at]);
+            self.point(self.ruler.x(place, start + at as u64), columns.values[at]);
+        }
+    }
+
+    fn chunk(&mut self, reader: &Reader, chunk: &ChunkRef) -> Result<()> {
+        let head = &chunk.head;
+        let end = head.start + u64::from(head.count);
+        let (first, last) = (self.ruler.x(head.place_first, head.start), self.ruler.x(head.place_last, end - 1));
+        match self.judge(first, last) {
+            Judged::Outside => return Ok(()),
+            Judged::Whole { slot, aside } => {
+                self.paint(slot, aside, first, u64::from(head.count), &head.sum);
+                return Ok(());
+            }
+            Judged::Split => {}
+        }
+        if head.coarse.is_empty() {
+            return self.blocks(reader, chunk, 0, (head.count as usize).div_ceil(BLOCK), last);
+        }
+        for (at, part) in head.coarse.iter().enumerate() {
+            let start = head.start + (at * COARSE) as u64;
+            let first = self.ruler.x(part.place, start);
+            let (last, next) = match head.coarse.get(at + 1) {
+                Some(next) => (
+                    self.ruler.x(next.place, start + COARSE as u64 - u64::from(self.ruler.numbered)),
+                    start + COARSE as u64,
+                ),
+                None => (last, end),
+            };
+            match self.judge(first, last) {
+                Judged::Outside => {}
+                Judged::Whole { slot, aside } => self.paint(slot, aside, first, next - start, &part.sum),
+                Judged::Split => {
+                    let blocks = at * COARSE / BLOCK..((next - head.start) as usize).div_ceil(BLOCK);
+                    self.blocks(reader, chunk, blocks.start, blocks.end, last)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Paints blocks `from..to` of a chunk, the last of which ends at `end` at most.
+    fn blocks(&mut self, reader: &Reader, chunk: &ChunkRef, from: usize, to: usize, end: f64) -> Result<()> {
+        let body = reader.body(chunk)?;
+        if !self.ruler.reads_blocks(chunk) {
+            return self.slowly(reader, chunk, &body, from, to);
+        }
+        let mut bits = None;
+        let mut first = self.ruler.block_x(chunk, &body, from);
+        for block in from..to {
+            let next = if block + 1 < body.blocks() { self.ruler.block_x(chunk, &body, block + 1) } else { end };
+            let last = if self.ruler.numbered && block + 1 < body.blocks() { next - 1.0 } else { next };
+            match self.judge(first, last) {
+                Judged::Outside => {}
+                Judged::Whole { slot, aside } => {
+                    self.paint(slot, aside, first, body.block_len(block) as u64, &body.summary(block));
+                }
+                Judged::Split => {
+                    if bits.is_none() {
+                        bits = Some(reader.bits(chunk)?);
+                    }
+                    self.block(chunk, &body, bits.as_deref().unwrap_or_default(), block);
+                }
+            }
+            first = next;
+        }
+        Ok(())
+    }
+
+    /// Paints the points of one block, reading only the columns that are drawn.
+    fn block(&mut self, chunk: &ChunkRef, body: &Body, bits: &[u8], block: usize) {
+        let len = body.block_len(block);
+        let mut values = [0.0; BLOCK];
+        body.values(bits, block, &mut values[..len]);
+        let mut xs = [0.0; BLOCK];
+        let mut whole = [0; BLOCK];
+        let (xs, whole) = (&mut xs[..len], &mut whole[..len]);
+        match self.ruler.axis {
+            _ if self.ruler.numbered => {
+                let start = chunk.head.start + (block * BLOCK) as u64;
+                xs.iter_mut().enumerate().for_each(|(at, x)| *x = (start + at as u64) as f64);
+            }
+            Axis::Step if body.steps(bits, block, whole) => {
+                xs.iter_mut().zip(whole).for_each(|(x, step)| *x = *step as f64);
+            }
+            Axis::Step => xs.fill(chunk.head.place_first.step as f64),
+            Axis::Epoch if body.epochs(bits, block, xs) => {}
+            Axis::Epoch => xs.fill(chunk.head.place_first.epoch),
+            Axis::Time | Axis::Relative => {
+                body.times(bits, block, whole);
+                let relative = self.ruler.axis == Axis::Relative;
+                for (x, time) in xs.iter_mut().zip(whole) {
+                    let time = time.cast_signed();
+                    *x = if relative { self.ruler.relative(time) } else { time as f64 };
+                }
+            }
+        }
+        for (x, value) in xs.iter().zip(&values[..len]) {
+            self.point(*x, *value);
+        }
+    }
+
+    /// Paints blocks of a chunk in which the axis goes back or has gaps: from its start, so that places are known.
+    fn slowly(&mut self, reader: &Reader, chunk: &ChunkRef, body: &Body, from: usize, to: usize) -> Result<()> {
+        let bits = reader.bits(chunk)?;
+        let mut columns = Columns::default();
+        let mut place = chunk.head.place_first;
+        for block in 0..to {
+            columns.clear();
+            body.points(&bits, block, &mut columns);
+            if block >= from {
+                self.columns(place, chunk.head.start + (block * BLOCK) as u64, &columns);
+            }
+            for at in 0..columns.len() {
+                place.go(columns.steps[at], columns.epochs[at], columns.times[at]);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A chunk's or the tail's first and last place.
+struct Stretch {
+    first: f64,
+    last: f64,
+    count: u64,
+}
+
+pub(super) fn view(reader: &Reader, series: &Series, window: &Window) -> Result<View> {
+    let numbered = match window.axis {
+        Axis::Step => !series.has_steps,
+        Axis::Epoch => !series.has_epochs,
+        Axis::Time | Axis::Relative => false,
+    };
+    let ruler = Ruler { axis: window.axis, numbered, start_ms: reader.start_ms().unwrap_or(0) };
+    let mut stretches: Vec<Stretch> = series
+        .chunks
+        .iter()
+        .map(|chunk| {
+            let head = &chunk.head;
+            let last = ruler.x(head.place_last, head.start + u64::from(head.count) - 1);
+            Stretch { first: ruler.x(head.place_first, head.start), last, count: u64::from(head.count) }
+        })
+        .collect();
+    if series.tail.len() > 0 {
+        stretches.push(tail_stretch(series, ruler));
+    }
+    let Some(low) = stretches.iter().map(|stretch| stretch.first).reduce(f64::min) else { return Ok(View::default()) };
+    let high = stretches.iter().map(|stretch| stretch.last).fold(low, f64::max);
+    let (from, to) = window.range.unwrap_or((low, high));
+    let limits = limits(series, ruler);
+    let scale = Scale::new(from, to, window);
+    let inside = stretches.iter().filter(|stretch| stretch.last >= from && stretch.first <= to);
+    let most: u64 = inside.map(|stretch| stretch.count).sum();
+    let mut painter = Painter {
+        ruler,
+        scale,
+        tolerance: tolerance(window.width),
+        limit: f64::INFINITY,
+        attempt: 0,
+        exact: true,
+        points: 0,
+        last: None,
+        view: View { extent: Some((low, high)), numbered, exact: true, ..View::default() },
+    };
+    // Chunks at the edges, of which few points may lie within, decide whether every point fits.
+    if most <= window.width as u64 + 4 * super::chunk::CHUNK as u64 {
+        painter.all(reader, series, &limits)?;
+        if painter.points <= window.width as u64 {
+            return Ok(painter.finish());
+        }
+        (painter.points, painter.last) = (0, None);
+        painter.view.buckets.clear();
+        painter.view.overridden.clear();
+    }
+    (painter.exact, painter.view.exact) = (false, false);
+    painter.all(reader, series, &limits)?;
+    Ok(painter.finish())
+}
+
+fn limits(series: &Series, ruler: Ruler) -> Vec<f64> {
+    if !ruler.by_attempt() {
+        return Vec::new();
+    }
+    let attempts = series.attempts();
+    match ruler.axis {
+        Axis::Epoch => epoch_limits(&attempts),
+        _ => step_limits(&attempts)
+            .into_iter()
+            .map(|limit| if limit == u64::MAX { f64::INFINITY } else { limit as f64 })
+            .collect(),
+    }
+}
+
+fn tail_stretch(series: &Series, ruler: Ruler) -> Stretch {
+    let mut place = series.tail_place();
+    let tail = &series.tail;
+    let mut first = None;
+    for at in 0..tail.len() {
+        place.go(tail.steps[at], tail.epochs[at], tail.times[at]);
+        first.get_or_insert(place);
+    }
+    Stretch {
+        first: ruler.x(first.unwrap_or(place), series.sealed()),
+        last: ruler.x(place, series.len() - 1),
+        count: tail.len() as u64,
+    }
+}
+
+impl Painter {
+    fn all(&mut self, reader: &Reader, series: &Series, limits: &[f64]) -> Result<()> {
+        let limit = |attempt: u32| limits.get(attempt as usize).copied().unwrap_or(f64::INFINITY);
+        for chunk in &series.chunks {
+            (self.attempt, self.limit) = (chunk.head.attempt, limit(chunk.head.attempt));
+            self.chunk(reader, chunk)?;
+        }
+        if series.tail.len() > 0 {
+            (self.attempt, self.limit) = (series.tail_attempt, limit(series.tail_attempt));
+            self.columns(series.tail_place(), series.sealed(), &series.tail);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> View {
+        self.view
+    }
 }

@@ -1,93 +1,325 @@
-use std::collections::HashMap;
+//! The one writer of a run's series.
+
+use hashbrown::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::chunk::{CHUNK, Columns, Place, seal};
+use super::files::{self, CHUNKS, CHUNKS_HEADER, LOCK, StoreId, TAIL, TAIL_HEADER, TailHeader};
+use super::reader::Reader;
 use crate::error::At;
 use crate::{Error, Point, Result};
 
-pub(super) const TAIL: &str = "series.tail";
+/// How many points of all metrics together may wait for a full chunk: 32 MB of memory.
+const MOST_WAITING: usize = 1 << 20;
+/// With that many waiting, chunks of at least so many points are made.
+const LEAST_CHUNK: usize = 128;
+/// A tail shorter than this, in bytes, is not written anew.
+const SHORT_TAIL: u64 = 4 << 20;
+/// Sealed chunks are handed to the system when so many bytes of them wait.
+const GULP: usize = 1 << 20;
+/// How much at the end of `series.chunks` is checked word by word after a crash.
+const CHECKED: u64 = 16 << 20;
+/// A metric that went back so often, with fewer than [`SHORT_ATTEMPT`] points each time, counts something else.
+const MANY_ATTEMPTS: u32 = 64;
+const SHORT_ATTEMPT: u64 = 32;
 
 /// Writes the series of one run. There is one writer at a time.
 pub struct Writer {
-    path: PathBuf,
-    file: File,
-    _lock: File,
-    ids: HashMap<(String, Option<u32>), u32>,
+    dir: PathBuf,
+    chunks_path: PathBuf,
+    tail_path: PathBuf,
+    id: StoreId,
+    generation: u64,
+    chunks: File,
+    chunks_len: u64,
+    tail: File,
+    tail_len: u64,
+    lock: File,
+    ids: HashMap<String, Vec<(Option<u32>, u32)>>,
+    metrics: Vec<Waiting>,
+    waiting: usize,
+    /// Metrics with points that are not in the tail yet.
+    dirty: Vec<u32>,
+    /// Bytes for the end of `series.chunks`.
     pending: Vec<u8>,
+    /// What was appended since the last flush and is only in memory.
+    unflushed: bool,
+}
+
+/// A metric's points that are in no chunk yet.
+struct Waiting {
+    columns: Columns,
+    /// The number of the first of them.
+    start: u64,
+    attempt: u32,
+    /// Where the series stood before the first of them.
+    place: Place,
+    last_step: Option<u64>,
+    last_epoch: Option<f64>,
+    in_tail: usize,
+    dirty: bool,
 }
 
 impl Writer {
     /// Opens or creates the series in `dir` and drops what a crash left half written.
     pub fn open(dir: &Path) -> Result<Writer> {
         fs::create_dir_all(dir).at(dir)?;
-        let lock_path = dir.join("series.lock");
-        let lock = File::create(&lock_path).at(&lock_path)?;
+        let lock_path = dir.join(LOCK);
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).at(&lock_path)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(Error::Locked { path: lock_path }),
             Err(fs::TryLockError::Error(source)) => return Err(Error::Io { path: lock_path, source }),
         }
-        let path = dir.join(TAIL);
-        let mut ids = HashMap::new();
-        let mut good = 0;
-        if let Ok(bytes) = fs::read(&path) {
-            good = super::reader::records(&bytes, &mut |record| {
-                if let super::reader::Record::Name { id, rank, name } = record {
-                    ids.insert((name, rank), id);
-                }
-            });
+        Writer::open_locked(dir, lock)
+    }
+
+    fn open_locked(dir: &Path, lock: File) -> Result<Writer> {
+        let (chunks_path, tail_path) = (dir.join(CHUNKS), dir.join(TAIL));
+        let chunks = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&chunks_path)
+            .at(&chunks_path)?;
+        let len = chunks.metadata().at(&chunks_path)?.len();
+        if len < CHUNKS_HEADER as u64 {
+            // New, or the crash came with the first bytes: there is no point in it.
+            chunks.set_len(0).at(&chunks_path)?;
+            files::write_at(&chunks, 0, &files::chunks_header(StoreId::new())).at(&chunks_path)?;
         }
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).at(&path)?;
-        file.set_len(good as u64).at(&path)?;
-        file.flush().at(&path)?;
-        Ok(Writer { path, file, _lock: lock, ids, pending: Vec::new() })
+        let mut reader = Reader::open(dir)?;
+        if let Some(torn) = reader.first_torn(len.saturating_sub(CHECKED)) {
+            // Lengths fit and content does not: the power went before the disk had it all.
+            chunks.set_len(torn).at(&chunks_path)?;
+            reader = Reader::open(dir)?;
+        }
+        let Some(id) = reader.id else {
+            return Err(Error::Corrupt { path: chunks_path, offset: 0, what: "this is no file of series" });
+        };
+        chunks.set_len(reader.chunks_read).at(&chunks_path)?;
+        // Replaced below; opened here so that the field always holds a file.
+        let tail = chunks.try_clone().at(&chunks_path)?;
+        let mut writer = Writer {
+            dir: dir.to_owned(),
+            chunks_path,
+            tail_path,
+            id,
+            generation: reader.generation.unwrap_or(0),
+            chunks,
+            chunks_len: reader.chunks_read,
+            tail,
+            tail_len: 0,
+            lock,
+            ids: HashMap::new(),
+            metrics: Vec::new(),
+            waiting: 0,
+            dirty: Vec::new(),
+            pending: Vec::new(),
+            unflushed: false,
+        };
+        for (id, series) in (0_u32..).zip(std::mem::take(&mut reader.series)) {
+            writer.ids.entry_ref(series.name.as_str()).or_default().push((series.rank, id));
+            let attempt = series.last_attempt();
+            let place = if series.tail.len() > 0 {
+                series.tail_place()
+            } else {
+                series.chunks.last().map_or(Place::START, |chunk| chunk.head.place_last)
+            };
+            let last = series.chunks.last().map(|chunk| &chunk.head);
+            let waiting = Waiting {
+                start: series.sealed(),
+                attempt,
+                place,
+                last_step: latest(&series.tail.steps)
+                    .or_else(|| last.filter(|_| series.has_steps).map(|head| head.place_last.step)),
+                last_epoch: latest(&series.tail.epochs)
+                    .or_else(|| last.filter(|_| series.has_epochs).map(|head| head.place_last.epoch)),
+                in_tail: 0,
+                dirty: false,
+                columns: series.tail,
+            };
+            writer.waiting += waiting.columns.len();
+            writer.metrics.push(waiting);
+        }
+        writer.renew_tail()?;
+        Ok(writer)
     }
 
     /// Takes one point. It is on disk after the next [`Writer::flush`], or earlier.
     pub fn append(&mut self, point: &Point<'_>) -> Result<()> {
-        let key = (point.metric.to_owned(), point.rank);
-        let next = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
-        let id = if let Some(id) = self.ids.get(&key) {
-            *id
-        } else {
-            let mut body = vec![0];
-            body.extend(next.to_le_bytes());
-            body.push(u8::from(point.rank.is_some()));
-            body.extend(point.rank.unwrap_or(0).to_le_bytes());
-            body.extend(point.metric.as_bytes());
-            self.record(&body);
-            self.ids.insert(key, next);
-            next
+        let id = self.id_of(point.metric, point.rank);
+        let metric = &mut self.metrics[id as usize];
+        let epoch = point.epoch.filter(|epoch| epoch.is_finite());
+        let back = match (point.step, metric.last_step) {
+            (Some(now), Some(before)) => now < before,
+            (None, None) => matches!((epoch, metric.last_epoch), (Some(now), Some(before)) if now < before),
+            _ => false,
         };
-        let mut body = vec![1];
-        body.extend(id.to_le_bytes());
-        body.push(u8::from(point.step.is_some()) | u8::from(point.epoch.is_some()) << 1);
-        body.extend(point.step.unwrap_or(0).to_le_bytes());
-        body.extend(point.epoch.unwrap_or(0.0).to_le_bytes());
-        body.extend(point.time_ms.to_le_bytes());
-        body.extend(point.value.to_le_bytes());
-        self.record(&body);
-        if self.pending.len() > 1 << 16 { self.flush() } else { Ok(()) }
+        if back {
+            let points = metric.start + metric.columns.len() as u64;
+            if metric.attempt < MANY_ATTEMPTS || points / u64::from(metric.attempt) >= SHORT_ATTEMPT {
+                self.seal(id);
+                let metric = &mut self.metrics[id as usize];
+                metric.attempt += 1;
+                metric.place = metric.place.again();
+            }
+        }
+        let metric = &mut self.metrics[id as usize];
+        metric.last_step = point.step.or(metric.last_step);
+        metric.last_epoch = epoch.or(metric.last_epoch);
+        metric.columns.steps.push(point.step);
+        metric.columns.epochs.push(epoch);
+        metric.columns.times.push(point.time_ms);
+        metric.columns.values.push(point.value);
+        if !metric.dirty {
+            metric.dirty = true;
+            self.dirty.push(id);
+        }
+        let len = metric.columns.len();
+        self.waiting += 1;
+        self.unflushed = true;
+        if len >= CHUNK || (self.waiting > MOST_WAITING && len >= LEAST_CHUNK) {
+            self.seal(id);
+            if self.pending.len() > GULP {
+                self.write_pending()?;
+            }
+        }
+        Ok(())
     }
 
-    fn record(&mut self, body: &[u8]) {
-        self.pending.extend(crc32fast::hash(body).to_le_bytes());
-        self.pending.extend(u32::try_from(body.len()).unwrap_or(0).to_le_bytes());
-        self.pending.extend(body);
+    fn id_of(&mut self, name: &str, rank: Option<u32>) -> u32 {
+        if let Some(ids) = self.ids.get(name)
+            && let Some((_, id)) = ids.iter().find(|(known, _)| *known == rank)
+        {
+            return *id;
+        }
+        let id = self.metrics.len() as u32;
+        self.ids.entry_ref(name).or_default().push((rank, id));
+        files::write_name(id, rank, name, &mut self.pending);
+        self.metrics.push(Waiting {
+            columns: Columns::default(),
+            start: 0,
+            attempt: 0,
+            place: Place::START,
+            last_step: None,
+            last_epoch: None,
+            in_tail: 0,
+            dirty: false,
+        });
+        id
+    }
+
+    /// Makes a chunk of what waits.
+    fn seal(&mut self, id: u32) {
+        let metric = &mut self.metrics[id as usize];
+        let len = metric.columns.len();
+        if len == 0 {
+            return;
+        }
+        let (head, meta, bits) = seal(id, metric.attempt, metric.start, metric.place, &metric.columns);
+        files::write_chunk(&head, &meta, &bits, &mut self.pending);
+        metric.place = head.place_last;
+        metric.start += len as u64;
+        metric.columns.clear();
+        metric.in_tail = 0;
+        self.waiting -= len;
     }
 
     /// Hands what was appended to the system, so that it outlives this process and others can read it.
+    ///
+    /// After an error (a full disk), nothing is lost but time: the next call writes the same bytes again.
     pub fn flush(&mut self) -> Result<()> {
-        self.file.write_all(&self.pending).at(&self.path)?;
-        self.pending.clear();
+        self.write_pending()?;
+        if !self.unflushed {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        for id in &self.dirty {
+            let metric = &self.metrics[*id as usize];
+            if metric.columns.len() > metric.in_tail {
+                files::write_tail(*id, metric.start, metric.attempt, &metric.columns, metric.in_tail, &mut bytes);
+            }
+        }
+        files::write_at(&self.tail, self.tail_len, &bytes).at(&self.tail_path)?;
+        self.tail_len += bytes.len() as u64;
+        for id in self.dirty.drain(..) {
+            let metric = &mut self.metrics[id as usize];
+            metric.in_tail = metric.columns.len();
+            metric.dirty = false;
+        }
+        self.unflushed = false;
+        if self.tail_len > SHORT_TAIL.max(128 * self.waiting as u64) {
+            self.renew_tail()?;
+        }
         Ok(())
     }
 
     /// As [`Writer::flush`], and waits until the disk has it.
     pub fn sync(&mut self) -> Result<()> {
         self.flush()?;
-        self.file.sync_data().at(&self.path)
+        self.chunks.sync_data().at(&self.chunks_path)?;
+        self.tail.sync_data().at(&self.tail_path)
+    }
+
+    fn write_pending(&mut self) -> Result<()> {
+        files::write_at(&self.chunks, self.chunks_len, &self.pending).at(&self.chunks_path)?;
+        self.chunks_len += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Writes a tail with what is in no chunk, and puts it in the old one's place.
+    fn renew_tail(&mut self) -> Result<()> {
+        self.write_pending()?;
+        // The new tail leaves out what the chunks hold, so the disk must have those first.
+        self.chunks.sync_data().at(&self.chunks_path)?;
+        let header = TailHeader { id: self.id, generation: self.generation + 1, chunks_len: self.chunks_len };
+        let mut bytes = header.write();
+        debug_assert_eq!(bytes.len(), TAIL_HEADER);
+        for (id, metric) in (0_u32..).zip(&self.metrics) {
+            if metric.columns.len() > 0 {
+                files::write_tail(id, metric.start, metric.attempt, &metric.columns, 0, &mut bytes);
+            }
+        }
+        let new = self.dir.join("series.tail.new");
+        let tail = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&new).at(&new)?;
+        files::write_at(&tail, 0, &bytes).at(&new)?;
+        tail.sync_data().at(&new)?;
+        fs::rename(&new, &self.tail_path).at(&self.tail_path)?;
+        (self.tail, self.tail_len, self.generation) = (tail, bytes.len() as u64, header.generation);
+        for metric in &mut self.metrics {
+            metric.in_tail = metric.columns.len();
+        }
+        Ok(())
+    }
+
+    /// Puts these series, all of them, in the place of `old`'s, whose readers then see them. For a log that was read
+    /// again with other definitions, into a folder of its own.
+    pub fn replace(mut self, old: Writer) -> Result<Writer> {
+        // With every point in a chunk, a crash between the two renames loses nothing: the old tail is then ignored.
+        for id in 0..self.metrics.len() as u32 {
+            self.seal(id);
+        }
+        self.flush()?;
+        self.renew_tail()?;
+        let dir = old.dir.clone();
+        let lock = old.lock.try_clone().at(&dir)?;
+        // What the old one still holds in memory must not be written over the new one.
+        let mut old = old;
+        old.pending.clear();
+        old.unflushed = false;
+        drop(old);
+        fs::rename(&self.chunks_path, dir.join(CHUNKS)).at(&self.chunks_path)?;
+        fs::rename(&self.tail_path, dir.join(TAIL)).at(&self.tail_path)?;
+        let own = self.dir.clone();
+        drop(self);
+        // Only a lock file is left; a folder that does not go away holds nothing that anybody reads.
+        let _ = fs::remove_file(own.join(LOCK));
+        let _ = fs::remove_dir(&own);
+        Writer::open_locked(&dir, lock)
     }
 }
 
@@ -96,4 +328,8 @@ impl Drop for Writer {
         // Nobody is left to be told; what could not be written was not promised.
         let _ = self.flush();
     }
+}
+
+fn latest<T: Copy>(column: &[Option<T>]) -> Option<T> {
+    column.iter().rev().find_map(|one| *one)
 }
