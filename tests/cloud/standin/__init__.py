@@ -1,0 +1,1 @@
+"""A stand-in for the clouds on this computer: see docs/without-an-account.md."""
