@@ -18,6 +18,9 @@ static OWN: &[(&str, &str, &[u8])] = &[
 ];
 static VENDORED: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/vendored.rs"));
 
+/// The panel's style for a page that stands alone; its fonts are the reader's.
+pub(crate) const PLAIN_STYLE: &str = include_str!("../static/panel.css");
+
 /// `GET /static/{name}`.
 pub(crate) async fn file(Path(name): Path<String>) -> Response {
     match OWN.iter().chain(VENDORED).find(|(known, ..)| *known == name) {

@@ -132,8 +132,7 @@ where
                     // Not a redirect to an address without the token: a Strict cookie set on the way is not sent along
                     // when the first click came from elsewhere. The page takes the token out of the address bar.
                     let mut response = inner.oneshot(request).await?;
-                    let cookie =
-                        format!("{}={}; Path=/; HttpOnly; SameSite=Strict", door.cookie_name(), door.token);
+                    let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Strict", door.cookie_name(), door.token);
                     if let Ok(value) = HeaderValue::from_str(&cookie) {
                         response.headers_mut().append(SET_COOKIE, value);
                     }
@@ -142,9 +141,7 @@ where
                 Verdict::Refuse(status, why) => {
                     let mut response = Response::new(Body::from(format!("{why}\n")));
                     *response.status_mut() = status;
-                    response
-                        .headers_mut()
-                        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+                    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
                     crate::headers::add(response.headers_mut());
                     Ok(response)
                 }

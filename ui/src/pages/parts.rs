@@ -330,10 +330,7 @@ mod tests {
         check(Cost::NotBilled { note: "electricity not counted".into() }, ("not billed", "electricity not counted"));
         let rate = HourlyRate::usd(Decimal::new(268, 3));
         let as_of = Timestamp::UNIX_EPOCH;
-        check(
-            Cost::Estimated { amount: rate, as_of, basis: "list price".into() },
-            ("$6.43", "estimated: list price"),
-        );
+        check(Cost::Estimated { amount: rate, as_of, basis: "list price".into() }, ("$6.43", "estimated: list price"));
         check(Cost::Billed { amount: rate, through: as_of }, ("$6.43", "billed to 1 Jan"));
     }
 }

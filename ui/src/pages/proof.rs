@@ -4,7 +4,7 @@ use super::labs::Report;
 use super::parts::Name;
 use askama::Template;
 
-/// The page. It links nothing but the panel's style, so that it prints as it looks.
+/// The page. It needs nothing but the panel's style, so that it prints as it looks.
 #[derive(Debug, Clone, Template)]
 #[template(path = "proof.html")]
 pub struct Proof {
@@ -20,4 +20,6 @@ pub struct Proof {
     pub report: Report,
     /// "2026-11-20 19:12 Europe/Berlin".
     pub made: String,
+    /// The style sheet itself, for a file that stands alone; on the panel's page it is linked.
+    pub style: Option<&'static str>,
 }

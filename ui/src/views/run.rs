@@ -1,0 +1,212 @@
+//! A run.
+
+use super::{failed, when};
+use crate::pages::parts::{Name, Price, number};
+use crate::pages::run::{MetricRow, Run as Page, Stat};
+use crate::pages::shell::Shell;
+use curfew_core::curfew::Enforcer;
+use curfew_core::run::RunState;
+use curfew_core::{Cost, HourlyRate, Money, Timestamp, say};
+use curfew_engine::RunView;
+use jiff::{SignedDuration, Zoned};
+use rust_decimal::prelude::ToPrimitive as _;
+
+/// The page.
+pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
+    let now = shell.now.clone();
+    let (spec, status) = (&run.spec, &run.status);
+    let going = !status.state.is_over();
+    let began = status.started.unwrap_or(status.created);
+    let word = if status.started.is_some() { "started" } else { "asked for" };
+    let detail = match (&status.detail, &status.ended_by) {
+        (Some(detail), _) if going => detail.clone(),
+        (_, Some(by)) => by.clone(),
+        (Some(detail), None) => detail.clone(),
+        (None, None) => String::new(),
+    };
+    let mut facts = vec![
+        ("Folder", Name(spec.dir.to_string_lossy().into_owned())),
+        ("Script", Name::from(&spec.entry)),
+        ("Machine", Name(format!("{} ({})", run.place, spec.machine))),
+    ];
+    facts.extend(spec.data.iter().map(|c| ("Data", Name(format!("{}: {}", c.name, c.source)))));
+    facts.extend(spec.hyper.iter().map(|(k, v)| ("Hyperparameter", Name(format!("{k} = {v}")))));
+    if let Some(model) = &status.model {
+        facts.push(("Model", Name::from(model)));
+    }
+    facts.push(("Id", Name::from(spec.id.as_str())));
+    let extend = match status.curfew.as_ref().map(|c| &c.enforcer) {
+        Some(Enforcer::Supervisor | Enforcer::Cloud { .. } | Enforcer::OnlyWhileOn) | None => Ok(()),
+    };
+    Page {
+        id: spec.id.to_string(),
+        name: Name::from(&spec.name),
+        tag: status.state.into(),
+        place: Name::from(&run.place),
+        started: Name(format!("{word} {} by {}", when(began, &now), spec.owner)),
+        detail: Name(detail),
+        stats: stats(run, &now),
+        failure: status.failure.as_ref().map(failed),
+        told: Vec::new(),
+        going,
+        extend,
+        model: status.model.as_ref().map(Name::from),
+        metrics,
+        stop_rules: stop_rules(run),
+        stop_checked: match &status.curfew {
+            Some(curfew) if going => {
+                format!("Its curfew is {}, {}.", say::when(curfew.at, &now), curfew.enforcer)
+            }
+            _ => String::new(),
+        },
+        facts,
+        usd_per_hour: status.rate.amount().and_then(|HourlyRate(m)| m.amount().to_f64()).map(|usd| usd.to_string()),
+        shell,
+    }
+}
+
+/// When it will be done, from its pace; `None` while that cannot be told.
+pub(crate) fn done_at(run: &RunView, now: Timestamp) -> Option<Timestamp> {
+    let (done, total) = (run.epochs?.0, run.epochs?.1?);
+    let started = run.status.started.filter(|_| run.status.state == RunState::Running)?;
+    // The first tenth of an epoch says more about starting up than about the pace.
+    if done < 0.1 || total < done {
+        return None;
+    }
+    let spent = now.duration_since(started).as_secs_f64();
+    let left = spent * (total - done) / done;
+    (left.is_finite() && left < 366.0 * 86_400.0)
+        .then(|| now.checked_add(SignedDuration::try_from_secs_f64(left).ok()?).ok())
+        .flatten()
+}
+
+fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
+    let (status, zone) = (&run.status, now.time_zone());
+    let stat = |id, value: String, label: String| Stat { id, value, label, words: false };
+    let going = !status.state.is_over();
+    let mut stats = Vec::new();
+    if let Some((done, total)) = run.epochs {
+        let done = number(done.floor());
+        stats.push(match total {
+            Some(total) => stat("epochs", format!("{done} / {}", number(total)), "epochs".into()),
+            None => stat("epochs", done, "epochs".into()),
+        });
+    }
+    if let Some(loss) = &run.loss {
+        let label = format!("{} · {} best", say::clean(&loss.name, 40), number(loss.best));
+        stats.push(stat("loss", number(loss.last), label));
+    }
+    let so_far = Price::of(&status.so_far, zone);
+    let rate = match &status.rate {
+        Cost::Billed { amount, .. } | Cost::Estimated { amount, .. } if going => {
+            amount.over(SignedDuration::from_mins(1)).map_or_else(|_| String::new(), |m| format!(", {m} a minute"))
+        }
+        _ => String::new(),
+    };
+    stats.push(if so_far.known {
+        Stat { id: "so-far", value: so_far.main, label: format!("so far{rate}"), words: false }
+    } else {
+        Stat { id: "so-far", value: so_far.main, label: so_far.note, words: true }
+    });
+    if let Some(done) = done_at(run, now.timestamp()) {
+        let whole = done.duration_since(status.started.unwrap_or(done));
+        let cost: Cost<Money> = status.rate.clone().map(|rate| rate.over(whole));
+        let cost = Price::of(&cost, zone);
+        if cost.known {
+            stats.push(stat("to-finish", cost.main, "to finish, from its pace".into()));
+        }
+        stats.push(stat("done", say::when(done, now), "done, about".into()));
+    }
+    if let Some(started) = status.started {
+        let took = status.ended.unwrap_or(now.timestamp()).duration_since(started);
+        stats.push(stat("took", say::duration(took), if going { "so far" } else { "took" }.into()));
+    }
+    if let Some(ended) = status.ended {
+        stats.push(stat("ended", say::when(ended, now), "ended".into()));
+    }
+    if let Some(curfew) = status.curfew.as_ref().filter(|_| going) {
+        let enforcer = match &curfew.enforcer {
+            Enforcer::Supervisor => "held on this computer".to_owned(),
+            other => other.to_string(),
+        };
+        stats.push(stat("curfew", say::when(curfew.at, now), format!("curfew · {enforcer}")));
+    }
+    if let Some(code) = status.exit_code.filter(|c| !going && *c != 0) {
+        stats.push(stat("exit", code.to_string(), "exit code".into()));
+    }
+    stats
+}
+
+fn stop_rules(run: &RunView) -> Vec<String> {
+    let stop = &run.spec.stop;
+    let metric = stop.metric.as_deref().map_or_else(|| "loss".to_owned(), |m| say::clean(m, 60));
+    let mut rules = Vec::new();
+    if stop.not_a_number {
+        rules.push(format!("{metric} is not a number"));
+    }
+    if let Some(n) = stop.flat_epochs {
+        rules.push(format!("{metric} is flat for {}", say::count(n as usize, "epoch", "epochs")));
+    }
+    if let Some(most) = stop.spend {
+        rules.push(format!("it has cost {most}"));
+    }
+    rules
+}
+
+/// A metric's line: `recent` are values from left to right, for the trend.
+pub fn metric(metric: &curfew_series::store::Metric, higher_is_better: Option<bool>, recent: &[f64]) -> MetricRow {
+    let name = match metric.rank {
+        Some(rank) => format!("{} (rank {rank})", metric.name),
+        None => metric.name.clone(),
+    };
+    let best = match (metric.best, higher_is_better) {
+        (Some(best), _) => number(best),
+        (None, _) if metric.min.is_finite() => format!("{} to {}", number(metric.min), number(metric.max)),
+        (None, _) => "–".into(),
+    };
+    let odd = metric.nan + metric.infinite;
+    let points = number(metric.count as f64);
+    MetricRow {
+        name: Name(name),
+        last: number(metric.last),
+        best,
+        trend: trend(recent),
+        points: if odd > 0 { format!("{points}, {} not finite", number(odd as f64)) } else { points },
+    }
+}
+
+/// The newest fifth against the fifth before it: a change of less than a hundredth of the whole span is level.
+pub fn trend(values: &[f64]) -> &'static str {
+    let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    if finite.len() < 4 {
+        return "too few points";
+    }
+    let fifth = (finite.len() / 5).max(1);
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+    let (newest, before) =
+        (mean(&finite[finite.len() - fifth..]), mean(&finite[finite.len() - 2 * fifth..finite.len() - fifth]));
+    let (low, high) = finite.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+    let change = newest - before;
+    if change.abs() <= (high - low) / 100.0 {
+        "level"
+    } else if change < 0.0 {
+        "falling"
+    } else {
+        "rising"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trends() {
+        let check = |values: &[f64], expect| assert_eq!(trend(values), expect, "{values:?}");
+        check(&[], "too few points");
+        check(&[1.0, 1.0, 1.0, 1.0], "level");
+        check(&[4.0, 3.0, 2.0, 1.0], "falling");
+        check(&[1.0, f64::NAN, 2.0, 3.0, f64::INFINITY, 4.0], "rising");
+        check(&[9.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.001], "level");
+    }
+}
