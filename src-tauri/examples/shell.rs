@@ -22,7 +22,8 @@ struct Kept {
 fn main() -> ExitCode {
     let home = std::env::var_os("CURFEW_HOME").map(PathBuf::from).expect("CURFEW_HOME is set for the shell");
     let hidden = std::env::args().any(|argument| argument == "--hidden");
-    open(Start { home, path: "/".to_owned(), hidden }, |desk| {
+    let path = std::env::args().find(|argument| argument.starts_with("/here")).unwrap_or_else(|| "/".to_owned());
+    open(Start { home, path, hidden }, |desk| {
         let home = desk.home().to_owned();
         if home.join("broken").exists() {
             return Err("The store in <home> is locked by another program.".to_owned());

@@ -85,7 +85,11 @@ fn page(asked: &Asked) -> String {
         if count > LISTED {
             _ = write!(body, "<li>and {} more</li>", count - LISTED);
         }
-        body.push_str("</ul><p>Without the panel they go on, and end at their curfew.</p>");
+        body.push_str(if count == 1 {
+            "</ul><p>Without the panel it goes on, and ends at its curfew.</p>"
+        } else {
+            "</ul><p>Without the panel they go on, and end at their curfew.</p>"
+        });
     } else {
         body.push_str("<p>Nothing runs on this computer.</p>");
     }
@@ -98,9 +102,17 @@ fn page(asked: &Asked) -> String {
         buttons.push(("background", "Keep in background", false));
     }
     if count > 0 && asked.can_end {
-        buttons.push(("end-and-quit", "End them and quit", false));
+        buttons.push(("end-and-quit", if count == 1 { "End it and quit" } else { "End them and quit" }, false));
     }
-    buttons.push(("quit", if count > 0 { "Quit, let them run" } else { "Quit" }, false));
+    buttons.push((
+        "quit",
+        match count {
+            0 => "Quit",
+            1 => "Quit, let it run",
+            _ => "Quit, let them run",
+        },
+        false,
+    ));
     let buttons = buttons.iter().fold(String::new(), |mut html, (value, label, first)| {
         let focus = if *first { " id=\"stay\" autofocus" } else { "" };
         _ = write!(html, "<button name=\"answer\" value=\"{value}\"{focus}>{label}</button>");

@@ -29,7 +29,22 @@ pub(crate) fn open(desk: &Arc<Desk>, path: &str, hidden: bool) -> tauri::Result<
     {
         window.set_position(tauri::LogicalPosition::new(x, y))?;
     }
+    tell_console(&window)?;
     Ok(window)
+}
+
+/// Under WebDriver the console goes to stdout, where a test reads every violation of the policy.
+fn tell_console(window: &WebviewWindow) -> tauri::Result<()> {
+    #[cfg(target_os = "linux")]
+    if std::env::var_os("TAURI_WEBVIEW_AUTOMATION").is_some() {
+        use webkit2gtk::{SettingsExt as _, WebViewExt as _};
+        window.with_webview(|webview| {
+            if let Some(settings) = webview.inner().settings() {
+                settings.set_enable_write_console_messages_to_stdout(true);
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Opens the question's window, or brings it to the front.
@@ -42,7 +57,9 @@ pub(crate) fn ask(desk: &Arc<Desk>) -> tauri::Result<()> {
     if let Some(panel) = desk.app().get_webview_window(MAIN).filter(|panel| panel.is_visible().unwrap_or(false)) {
         builder = builder.transient_for(&panel)?;
     }
-    builder.center().minimizable(false).maximizable(false).build()?.set_focus()
+    let window = builder.center().minimizable(false).maximizable(false).build()?;
+    tell_console(&window)?;
+    window.set_focus()
 }
 
 /// A window that reaches `panel://` and nothing else.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::bus::SessionBus;
 use crate::driver::Driver;
 use crate::page::{Look, Page};
-use crate::process::Process;
+use crate::process::{Process, eventually};
 use crate::serve::Home;
 
 /// How the desktop is started.
@@ -116,6 +116,43 @@ impl Desktop {
         std::fs::write(script, text).expect("a script can be written");
         std::fs::set_permissions(script, std::fs::Permissions::from_mode(0o755)).expect("and made to run");
     }
+}
+
+/// The titles of the windows on the screen; a hidden one is not among them.
+///
+/// # Panics
+/// Without wmctrl, which `./test` installs.
+pub fn windows() -> Vec<String> {
+    let out = Command::new("wmctrl").arg("-l").output().expect("wmctrl is there; ./test installs it");
+    // Number, desktop, host, title.
+    let title =
+        |line: &str| line.splitn(4, ' ').nth(3).and_then(|rest| rest.trim().split_once(' ')).map(|(_, t)| t.to_owned());
+    String::from_utf8_lossy(&out.stdout).lines().filter_map(title).collect()
+}
+
+/// Waits until a window of this title is on the screen, or is not.
+pub async fn window_on_screen(title: &str, wanted: bool) {
+    let what = format!("the window “{title}” {}", if wanted { "on the screen" } else { "gone from the screen" });
+    eventually(&what, async || windows().iter().any(|window| window == title) == wanted).await;
+}
+
+/// Closes a window as its close button does.
+///
+/// # Panics
+/// If it is not on the screen.
+pub async fn close_window(title: &str) {
+    window_on_screen(title, true).await;
+    let done = Command::new("wmctrl").args(["-F", "-c", title]).status().expect("wmctrl is there");
+    assert!(done.success(), "no window “{title}” to close");
+}
+
+/// Types into whatever has the focus on the screen: dialogs of the desktop, which WebDriver does not reach.
+///
+/// # Panics
+/// Without xdotool, which `./test` installs.
+pub fn type_keys(arguments: &[&str]) {
+    let done = Command::new("xdotool").args(arguments).status().expect("xdotool is there; ./test installs it");
+    assert!(done.success(), "xdotool {arguments:?} failed");
 }
 
 fn quoted(text: &str) -> String {

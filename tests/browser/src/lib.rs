@@ -28,7 +28,7 @@ mod serve;
 
 pub use bus::{Item, Noted, NotificationServer, SessionBus, TrayHost};
 pub use chromium::chromium;
-pub use desktop::{Desktop, Options};
+pub use desktop::{Desktop, Options, close_window, type_keys, window_on_screen, windows};
 pub use page::{Look, Page};
 pub use process::{Process, eventually, eventually_some};
 pub use serve::{Home, Served};

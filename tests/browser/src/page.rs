@@ -87,6 +87,27 @@ impl Page {
         self.patience.set(longest);
     }
 
+    /// Goes to the other window, once it is there: the question before leaving, or back from it.
+    pub async fn other_window(&self) {
+        let here = self.client.window().await.ok();
+        let other = eventually_some("another window", async || {
+            self.client.windows().await.ok()?.into_iter().find(|window| Some(window) != here.as_ref())
+        })
+        .await;
+        self.client.switch_to_window(other).await.expect("the window is there");
+        self.settled().await;
+    }
+
+    /// Waits until only one window is left, and goes to it.
+    pub async fn last_window(&self) {
+        let last = eventually_some("one window", async || {
+            let mut windows = self.client.windows().await.ok()?;
+            (windows.len() == 1).then(|| windows.remove(0))
+        })
+        .await;
+        self.client.switch_to_window(last).await.expect("the window is there");
+    }
+
     /// Opens a whole address.
     pub async fn go(&self, address: &str) {
         self.client.goto(address).await.unwrap_or_else(|error| panic!("{address} did not open: {error}"));
