@@ -47,7 +47,9 @@ pub struct Reader {
     /// How far `series.chunks` was read: the end of the last whole record.
     pub(super) chunks_read: u64,
     pub(super) generation: Option<u64>,
-    tail_read: u64,
+    pub(super) tail_read: u64,
+    /// The tail goes on where the chunks end.
+    pub(super) tail_fits: bool,
     pub(super) series: Vec<Series>,
     names: HashMap<(String, Option<u32>), u32>,
     cache: Mutex<Cache>,
@@ -70,6 +72,7 @@ impl Reader {
             chunks_read: 0,
             generation: None,
             tail_read: 0,
+            tail_fits: false,
             series: Vec::new(),
             names: HashMap::new(),
             cache: Mutex::default(),
@@ -91,9 +94,10 @@ impl Reader {
         // The writer may seal points between our look at one file and the other. Each round sees a later state; three
         // are enough, since sealing takes far longer than looking.
         for _ in 0..3 {
-            let (new, whole) = self.look()?;
+            let new;
+            (new, self.tail_fits) = self.look()?;
             changed |= new;
-            if whole {
+            if self.tail_fits {
                 break;
             }
         }
@@ -118,7 +122,7 @@ impl Reader {
         };
         let replaced = header.is_some_and(|header| self.id.is_some_and(|id| id != header.id));
         let mut changed = self.read_chunks(replaced)?;
-        let (Some(tail), Some(header)) = (tail, header) else { return Ok((changed, true)) };
+        let (Some(tail), Some(header)) = (tail, header) else { return Ok((changed, self.generation.is_none())) };
         if self.id != Some(header.id) {
             // Between two renames; the tail of the store that was there before says nothing.
             return Ok((changed, false));

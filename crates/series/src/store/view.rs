@@ -421,8 +421,8 @@ pub(super) fn view(reader: &Reader, series: &Series, window: &Window) -> Result<
     let (from, to) = window.range.unwrap_or((low, high));
     let limits = limits(series, ruler);
     let scale = Scale::new(from, to, window);
-    let inside = stretches.iter().filter(|stretch| stretch.last >= from && stretch.first <= to);
-    let most: u64 = inside.map(|stretch| stretch.count).sum();
+    let within = stretches.iter().filter(|stretch| stretch.first >= from && stretch.last <= to);
+    let least: u64 = within.map(|stretch| stretch.count).sum();
     let mut painter = Painter {
         ruler,
         scale,
@@ -434,8 +434,8 @@ pub(super) fn view(reader: &Reader, series: &Series, window: &Window) -> Result<
         last: None,
         view: View { extent: Some((low, high)), numbered, exact: true, ..View::default() },
     };
-    // Chunks at the edges, of which few points may lie within, decide whether every point fits.
-    if most <= window.width as u64 + 4 * super::chunk::CHUNK as u64 {
+    // Where chunks at the edges decide whether every point fits, it is tried.
+    if least <= window.width as u64 {
         painter.all(reader, series, &limits)?;
         if painter.points <= window.width as u64 {
             return Ok(painter.finish());

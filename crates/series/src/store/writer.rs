@@ -144,8 +144,24 @@ impl Writer {
             writer.waiting += waiting.columns.len();
             writer.metrics.push(waiting);
         }
-        writer.renew_tail()?;
+        if reader.tail_fits && reader.generation.is_some() {
+            writer.go_on(reader.tail_read)?;
+        } else {
+            writer.renew_tail()?;
+        }
         Ok(writer)
+    }
+
+    /// Goes on with the tail that is there, of which `len` bytes are whole.
+    fn go_on(&mut self, len: u64) -> Result<()> {
+        let path = &self.tail_path;
+        let tail = OpenOptions::new().read(true).write(true).open(path).at(path)?;
+        tail.set_len(len).at(path)?;
+        (self.tail, self.tail_len) = (tail, len);
+        for metric in &mut self.metrics {
+            metric.in_tail = metric.columns.len();
+        }
+        Ok(())
     }
 
     /// Takes one point. It is on disk after the next [`Writer::flush`], or earlier.
@@ -274,8 +290,11 @@ impl Writer {
     /// Writes a tail with what is in no chunk, and puts it in the old one's place.
     fn renew_tail(&mut self) -> Result<()> {
         self.write_pending()?;
-        // The new tail leaves out what the chunks hold, so the disk must have those first.
-        self.chunks.sync_data().at(&self.chunks_path)?;
+        let old = self.chunks_len > CHUNKS_HEADER as u64;
+        if old {
+            // The new tail leaves out what the chunks hold, so the disk must have those first.
+            self.chunks.sync_data().at(&self.chunks_path)?;
+        }
         let header = TailHeader { id: self.id, generation: self.generation + 1, chunks_len: self.chunks_len };
         let mut bytes = header.write();
         debug_assert_eq!(bytes.len(), TAIL_HEADER);
@@ -287,7 +306,9 @@ impl Writer {
         let new = self.dir.join("series.tail.new");
         let tail = OpenOptions::new().create(true).truncate(true).read(true).write(true).open(&new).at(&new)?;
         files::write_at(&tail, 0, &bytes).at(&new)?;
-        tail.sync_data().at(&new)?;
+        if old {
+            tail.sync_data().at(&new)?;
+        }
         fs::rename(&new, &self.tail_path).at(&self.tail_path)?;
         (self.tail, self.tail_len, self.generation) = (tail, bytes.len() as u64, header.generation);
         for metric in &mut self.metrics {
