@@ -12,7 +12,7 @@ JSON object:
                       versions}]: `class` of the outermost object, `features` how many inputs it was fitted on (null:
                       not told), `packages` that loading imports, `globals` every name that it would look up, `flags`
                       [{global, level: "danger" | "unknown", why}], `versions` {package: [version, ...]} as recorded
-                      inside, `complete` whether it was read to its end
+                      inside, `complete` whether it was read to its end: if not, no flags mean nothing
     members           [{name, bytes, type}] of an archive or folder, at most 1,000; members_total counts all
     unpacked_bytes    what unpacking would take
     unsafe_members    [{name, why}]: leave the folder, point out of it, or are no plain files. Do not unpack with any

@@ -49,6 +49,13 @@ class Stub:
     extend = update = add = append
 
 
+class Reconstructor(Stub):
+    """copyreg._reconstructor(class, base, state): how protocols 0 and 1 make an object of a class."""
+
+    def __new__(cls, kind=None, *_args, **_kwargs):
+        return kind() if isinstance(kind, type) and issubclass(kind, Stub) else Stub.__new__(cls, kind)
+
+
 class Cut(Exception):
     """The reading was given up: too long, too big."""
 
@@ -68,8 +75,10 @@ class Source:
         return data
 
     def read(self, size):
-        if size > min(PIECE, max(self.left, 0)):
+        if size > PIECE:
             raise Cut("it holds a single piece of %d bytes" % size)
+        if size > self.left:
+            raise Cut("it unpacks to more than the limit")
         return self.checked(self.stream.read(size))
 
     def readline(self):
@@ -101,7 +110,8 @@ class Walker(pickle._Unpickler):  # the pure Python one, as joblib's: its steps 
         ref = "%s.%s" % (module, name)
         self.found["globals"].add((str(module), str(name)))
         if ref not in self.kinds:
-            self.kinds[ref] = type("Stub", (Stub,), {"ref": ref})
+            base = Reconstructor if name == "_reconstructor" else Stub
+            self.kinds[ref] = type("Stub", (base,), {"ref": ref})
         return self.kinds[ref]
 
     def persistent_load(self, pid):
@@ -194,7 +204,7 @@ DANGEROUS_MODULES = {
     "cPickle", "marshal", "types", "dill", "cloudpickle", "timeit", "profile", "cProfile", "trace", "bdb", "pdb", "pip",
     "setuptools", "distutils", "ensurepip", "venv", "zipimport", "gc", "inspect", "platform", "requests", "httpx",
     "aiohttp", "paramiko", "test", "doctest", "idlelib", "site", "sysconfig", "atexit", "threading", "_thread",
-}
+}  # fmt: skip
 SAFE_BUILTINS = {
     "object", "set", "frozenset", "list", "dict", "tuple", "int", "float", "complex", "bool", "str", "bytes",
     "bytearray", "slice", "range", "type", "unicode", "long", "xrange", "Ellipsis", "NotImplemented", "None", "len",
@@ -204,13 +214,14 @@ SAFE_BUILTINS = {
 DANGEROUS_NAMES = {
     "runstring", "rundocs", "exec_command", "eval", "exec", "execfile", "read_pickle", "load", "loads", "_load",
     "loadtxt", "genfromtxt", "system", "popen", "compile_f2py", "check_call", "import_module", "attrgetter",
-    "methodcaller", "reduce", "_load_from_bytes", "download", "urlopen", "fromfile", "memmap", "save", "savez", "tofile", "dump",
+    "methodcaller", "reduce", "_load_from_bytes", "download", "urlopen", "fromfile", "memmap", "save", "savez",
+    "tofile", "dump",
 }  # fmt: skip
 KNOWN_PACKAGES = {
     "sklearn", "numpy", "scipy", "joblib", "pandas", "xgboost", "lightgbm", "catboost", "torch", "imblearn",
     "category_encoders", "statsmodels", "threadpoolctl", "skops", "keras", "tensorflow", "transformers", "tokenizers",
     "pyarrow", "narwhals", "polars",
-}
+}  # fmt: skip
 ALLOWED_STANDARD = {
     "collections": {"OrderedDict", "defaultdict", "Counter", "deque"},
     "copyreg": {"_reconstructor", "__newobj__", "__newobj_ex__"},
@@ -327,6 +338,9 @@ def examine(stream, seconds=20, limit=1 << 34):
     facts["flags"] = [
         {"global": "%s.%s" % pair, "level": verdict[0], "why": verdict[1]} for pair, verdict in judged if verdict
     ]
+    if not facts["complete"]:  # a file may be made to trip this reader, and not the real one
+        why = "it could not be read to its end, so what it would run is not known"
+        facts["flags"].append({"global": "?", "level": "unknown", "why": why})
     facts["versions"] = {"scikit-learn": sorted(found["sklearn"])} if found["sklearn"] else {}
     if any(module.startswith("numpy._core") for module, _ in names):
         facts["versions"]["numpy"] = [">=2"]

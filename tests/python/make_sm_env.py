@@ -37,7 +37,7 @@ VALUES = [
     "true", "false", "True", "null", "None", "", " ", "adam", "two words", "\"quoted\"", "'single'", "\"60\"",
     "[16, 8]", "[]", "[1.0, true, null, \"x\"]", "{\"b\": 1, \"a\": [1, 2]}", "{}", "{\"a\": {\"b\": 1}}",
     "a=b", "--flag", "$HOME", "a;b|c", "é☃", "\"\\u00e9\"", "line\nbreak", "2h", "1_000", "0x10", "[1,",
-]
+]  # fmt: skip
 
 NOTES = {
     "SM_MODEL_DIR": "the script leaves its model here; packed to model.tar.gz when the run ends well",
@@ -60,9 +60,9 @@ NOTES = {
     "SM_INPUT_DATA_CONFIG": "JSON, inputdataconfig.json as it stands with sorted keys",
     "SM_LOG_LEVEL": "20 is INFO, in the numbers of Python's logging",
     "SM_NUM_CPUS": "{num_cpus}: logical CPUs of the machine",
-    "SM_NUM_GPUS": "{num_gpus}: lines of `nvidia-smi --list-gpus` that start with \"GPU \"; 0 without it",
+    "SM_NUM_GPUS": '{num_gpus}: lines of `nvidia-smi --list-gpus` that start with "GPU "; 0 without it',
     "SM_NUM_NEURONS": "{num_neurons}: 0 away from AWS",
-    "SM_CURRENT_INSTANCE_TYPE": "\"local\" where resourceconfig.json names none",
+    "SM_CURRENT_INSTANCE_TYPE": '"local" where resourceconfig.json names none',
     "SM_CURRENT_INSTANCE_GROUP": "homogeneousCluster where resourceconfig.json has no current_group_name",
     "SM_IS_HETERO": "JSON bool",
     "SM_TRAINING_ENV": "JSON object, every property of the toolkit's Environment with sorted keys",
@@ -71,8 +71,12 @@ NOTES = {
 
 DUMP = """
 import json, os, sys
+command = getattr(sys, "orig_argv", None)  # Python 3.10
+if command is None:
+    with open("/proc/self/cmdline") as file:
+        command = file.read().split("\\0")[:-1]
 with open(os.path.join(os.environ["SM_OUTPUT_DATA_DIR"], "seen.json"), "w") as file:
-    json.dump({"env": dict(os.environ), "argv": sys.argv, "orig": sys.orig_argv[1:], "cwd": os.getcwd()}, file)
+    json.dump({"env": dict(os.environ), "argv": sys.argv, "orig": command[1:], "cwd": os.getcwd()}, file)
 """
 
 
@@ -155,9 +159,11 @@ def kind(name, value):
         return "hyperparameter"
     if value.startswith(("{base}", "{source}")):
         return "path"
-    if value.startswith(("[", "{\"", "{}")):
+    if value.startswith(("[", '{"', "{}")):
         return "json"
-    return "number" if value.startswith("{num_") or value.isdigit() else "bool" if value in ("true", "false") else "text"
+    return (
+        "number" if value.startswith("{num_") or value.isdigit() else "bool" if value in ("true", "false") else "text"
+    )
 
 
 def contract():

@@ -202,7 +202,9 @@ def test_any_function_alone_is_enough(serve, model_dir, tree_dir):
 
 
 def test_transform_fn_replaces_the_three(serve, model_dir):
-    script = "def model_fn(d): return 7\ndef transform_fn(m, body, kind, accept): return repr((m, body, kind)), accept\n"
+    script = (
+        "def model_fn(d): return 7\ndef transform_fn(m, body, kind, accept): return repr((m, body, kind)), accept\n"
+    )
     reply = serve(model_dir(script)).ready().post("x", CSV, "text/mine")
     assert (reply.status, reply.type, reply.text) == (200, "text/mine", repr((7, "x", CSV)))
 
@@ -247,13 +249,25 @@ def test_a_class_from_the_script_can_be_unpickled(serve, model_dir):
 @pytest.mark.parametrize(
     "function, status, line",
     [
-        ("def predict_fn(d, m): raise ValueError('first\\nsecond <b>')", 500, "predict_fn raised ValueError: first second <b>"),
+        (
+            "def predict_fn(d, m): raise ValueError('first\\nsecond <b>')",
+            500,
+            "predict_fn raised ValueError: first second <b>",
+        ),
         ("def predict_fn(d, m): exit(3)", 500, "predict_fn raised SystemExit: 3"),
         ("def predict_fn(d, m): raise KeyError('é☃')", 500, "predict_fn raised KeyError: 'é☃'"),
         ("def predict_fn(d): return 1", 500, "predict_fn raised TypeError"),
         ("import json\ndef input_fn(b, t): return json.loads('{')", 400, "input_fn raised JSONDecodeError"),
-        ("class UnsupportedFormatError(Exception): pass\ndef input_fn(b, t): raise UnsupportedFormatError(t)", 415, "input_fn"),
-        ("class UnsupportedFormatError(Exception): pass\ndef output_fn(p, a): raise UnsupportedFormatError(a)", 406, "output_fn"),
+        (
+            "class UnsupportedFormatError(Exception): pass\ndef input_fn(b, t): raise UnsupportedFormatError(t)",
+            415,
+            "input_fn",
+        ),
+        (
+            "class UnsupportedFormatError(Exception): pass\ndef output_fn(p, a): raise UnsupportedFormatError(a)",
+            406,
+            "output_fn",
+        ),
         ("def output_fn(p, a): return {'a': 1}", 500, "output_fn returned dict where str or bytes is expected"),
         ("def predict_fn(d, m): return object()", 500, "output_fn raised TypeError"),
     ],
@@ -270,7 +284,9 @@ def test_a_script_that_raises(serve, model_dir, function, status, line):
 
 
 def test_not_a_number_is_null_in_json(serve, model_dir):
-    script = "def model_fn(d): return None\ndef predict_fn(d, m): return {'a': (float('nan'), 1.5), 'b': [float('inf')]}\n"
+    script = (
+        "def model_fn(d): return None\ndef predict_fn(d, m): return {'a': (float('nan'), 1.5), 'b': [float('inf')]}\n"
+    )
     assert serve(model_dir(script)).ready().post("1", CSV).json == {"a": [None, 1.5], "b": [None]}
 
 

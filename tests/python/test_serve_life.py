@@ -282,7 +282,9 @@ def test_port_in_use(serve, model_dir):
     assert (code, kind) == (6, "port") and what == "cannot listen on 127.0.0.1 port %d: Address already in use" % port
 
 
-@pytest.mark.parametrize("arguments", [("--port", "70000"), ("--host", "no.such.host.invalid"), ("--host", "192.0.2.1")])
+@pytest.mark.parametrize(
+    "arguments", [("--port", "70000"), ("--host", "no.such.host.invalid"), ("--host", "192.0.2.1")]
+)
 def test_no_such_address(serve, model_dir, arguments):
     assert failure(serve, model_dir(ECHO), *arguments)[:2] == (6, "port")
 
@@ -301,7 +303,12 @@ def test_no_model(serve, model_dir, tmp_path):
         ("def model_fn(", 4, "script", "inference.py raised SyntaxError on import"),
         ("1 / 0", 4, "script", "inference.py raised ZeroDivisionError on import"),
         ("import sys; sys.exit(0)", 4, "script", "inference.py raised SystemExit on import"),
-        ("import no_such_thing_at_all", 8, "missing_package", "the Python package no_such_thing_at_all is not installed"),
+        (
+            "import no_such_thing_at_all",
+            8,
+            "missing_package",
+            "the Python package no_such_thing_at_all is not installed",
+        ),
         ("import sklearn_no.part", 8, "missing_package", "sklearn_no"),
         ("model_fn = 3", 4, "script", "model_fn in the script is not a function"),
         ("def transform_fn(*a): pass\ndef input_fn(*a): pass", 4, "script", "transform_fn and also input_fn"),
