@@ -1,0 +1,123 @@
+//! What the user may set about this computer.
+
+use curfew_core::money::{Cost, HourlyRate, Money};
+use curfew_core::{Error, ErrorKind, Result, Timestamp};
+use jiff::SignedDuration;
+use rust_decimal::Decimal;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a supervisor is started: `program args… FOLDER`.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    /// The program.
+    pub program: PathBuf,
+    /// What comes before the folder.
+    pub args: Vec<OsString>,
+}
+
+impl Launcher {
+    /// The program that runs now, with `supervise` before the folder.
+    pub fn this_program() -> Result<Self> {
+        let program = std::env::current_exe()
+            .map_err(|e| Error::io("find this program", "the running program's own file cannot be found", e))?;
+        // Replaced by an update while it runs: what runs can still be started again through /proc.
+        let program = if program.exists() { program } else { PathBuf::from("/proc/self/exe") };
+        Ok(Self { program, args: vec!["supervise".into()] })
+    }
+}
+
+/// What a working hour of this computer costs, as the user states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Power {
+    /// Power draw at work, in watts.
+    pub watts: Decimal,
+    /// Price of a kilowatt hour.
+    pub per_kwh: Money,
+    /// When this was stated.
+    pub stated: Timestamp,
+}
+
+/// What may be set. [`Settings::default`] is what a new user has.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a script may take to end after it was asked to, before it is killed.
+    pub grace: Duration,
+    /// Power draw and tariff; without them nothing is estimated.
+    pub power: Option<Power>,
+    /// The Python to use instead of `$CURFEW_PYTHON` or the PATH's.
+    pub python: Option<PathBuf>,
+    /// The largest script folder that is copied, in bytes.
+    pub largest_code: u64,
+    /// How long a log may grow before its middle is given back to the disk, in bytes.
+    pub longest_log: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(10),
+            power: None,
+            python: None,
+            largest_code: 500 << 20,
+            longest_log: 2 << 30,
+        }
+    }
+}
+
+impl Settings {
+    /// What an hour of work costs.
+    pub fn rate(&self) -> Cost<HourlyRate> {
+        let Some(power) = &self.power else { return Cost::NotBilled { note: NOT_COUNTED.into() } };
+        let kilowatts = power.watts.checked_div(Decimal::from(1000));
+        match kilowatts.map(|kw| power.per_kwh.times(kw)) {
+            Some(Ok(amount)) => Cost::Estimated {
+                amount: HourlyRate(amount),
+                as_of: power.stated,
+                basis: format!("{} W at {} per kWh", power.watts.normalize(), power.per_kwh),
+            },
+            _ => Cost::Unknown { why: "the power draw or the tariff is too large a number".into() },
+        }
+    }
+    /// What `time` of work costs.
+    pub fn so_far(&self, time: SignedDuration) -> Cost<Money> {
+        self.rate().map(|rate| rate.over(time))
+    }
+    /// The rate of what does no work: files.
+    pub(crate) fn idle_rate() -> Cost<HourlyRate> {
+        Cost::NotBilled { note: "disk space of this computer".into() }
+    }
+    /// For an error's next step.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.grace > Duration::from_secs(3600) {
+            return Err(Error::new(ErrorKind::InvalidInput, "check the settings", "a grace time is at most an hour"));
+        }
+        Ok(())
+    }
+}
+
+const NOT_COUNTED: &str = "electricity not counted";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(power: Option<(i64, Money)>, expect: &str) {
+        let power = power.map(|(w, per_kwh)| Power { watts: w.into(), per_kwh, stated: Timestamp::UNIX_EPOCH });
+        let settings = Settings { power, ..Settings::default() };
+        let text = match settings.so_far(SignedDuration::from_hours(2)) {
+            Cost::Estimated { amount, basis, .. } => format!("{amount}, {basis}"),
+            Cost::NotBilled { note } => note,
+            other => other.word().into(),
+        };
+        assert_eq!(text, expect);
+    }
+
+    #[test]
+    fn electricity_is_counted_once_it_is_known() {
+        check(None, "electricity not counted");
+        check(Some((85, Money::usd(Decimal::new(30, 2)))), "$0.05, 85 W at $0.30 per kWh");
+        check(Some((9000, Money::usd(Decimal::MAX))), "unknown");
+    }
+}

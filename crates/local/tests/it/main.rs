@@ -1,0 +1,5 @@
+//! Real processes under real supervisors, in homes that are thrown away.
+
+mod bench;
+mod endpoints;
+mod runs;
