@@ -1,21 +1,64 @@
 //! Drawings for papers and reports: loss figures, sparklines, the proof of a lab session's end.
 //!
+//! Every drawing is one SVG, drawn by plotters with an embedded font; PNG and PDF are made from that SVG.
+//!
 //! Invariant: nothing here reads a clock, starts a task or asks a cloud; times and zones are arguments.
 
-use curfew_core::lab::LabReport;
+mod canvas;
+mod commit;
+mod curve;
+mod figure;
+mod fonts;
+mod format;
+mod proof;
+mod scale;
+mod sparkline;
+mod trace;
+
+pub use curfew_series::Axis;
+pub use curve::{Curve, RunCurves, describe};
+pub use figure::{DOUBLE_COLUMN_MM, FigureOptions, SINGLE_COLUMN_MM, figure_svg};
+pub use format::Format;
+pub use proof::proof_pdf;
+pub use sparkline::sparkline_svg;
+
 use curfew_core::run::RunSpec;
-use curfew_core::{Error, ErrorKind, Result};
+use curfew_core::{Result, Timestamp, say};
 use jiff::tz::TimeZone;
 use std::path::Path;
 
-/// Draws a run's loss into `output`; its extension says how: `svg`, `png` or `pdf`.
+/// Draws a run's loss, in training and validation, into `output`; its extension says how: `svg`, `png` or `pdf`.
+///
+/// # Errors
+/// `InvalidInput` at `output` for another extension, `NotFound` where the run has printed nothing to draw. What was at
+/// `output` before stays unless the whole figure could be written.
 pub fn run_figure(series_dir: &Path, spec: &RunSpec, output: &Path) -> Result<()> {
-    let _ = (series_dir, spec, output);
-    Err(Error::new(ErrorKind::Unsupported, "draw the figure", "this build cannot draw figures yet"))
+    let format = Format::of(output)?;
+    let bytes = run_figure_bytes(series_dir, spec, format, &FigureOptions::default())?;
+    format::write(output, &bytes)
 }
 
-/// The proof of a lab session's end as PDF (A4, selectable text), with times told in `zone`.
-pub fn proof_pdf(report: &LabReport, zone: &TimeZone) -> Result<Vec<u8>> {
-    let _ = (report, zone);
-    Err(Error::new(ErrorKind::Unsupported, "write the proof", "this build cannot write PDF yet"))
+/// Draws a run's metrics as `options` say: what "Save figure…" sends.
+pub fn run_figure_bytes(series_dir: &Path, spec: &RunSpec, format: Format, options: &FigureOptions) -> Result<Vec<u8>> {
+    options.check()?;
+    let run = RunCurves::read(series_dir, options)?;
+    let caption = options.caption.then(|| run_caption(spec, &run));
+    let options = FigureOptions { axis: Some(run.axis), ..options.clone() };
+    let svg = figure_svg(&run.curves, caption.as_deref(), &options)?;
+    match format {
+        Format::Svg => Ok(svg.into_bytes()),
+        Format::Png => format::png(&svg, options.dpi),
+        Format::Pdf => format::pdf(&[svg], &format!("Run {}", spec.id), None),
+    }
+}
+
+/// Where a figure comes from: "Run iris-7f3a (Iris), train.py, commit 1a2b3c4d5e6f checked out, 2026-11-21 (UTC), 312 points."
+fn run_caption(spec: &RunSpec, run: &RunCurves) -> String {
+    let began = Timestamp::from_millisecond(run.first_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let named = if spec.name == spec.id.as_str() { String::new() } else { format!(" ({})", say::clean(&spec.name, 80)) };
+    let commit = commit::at(&spec.dir, began.as_second())
+        .map_or_else(String::new, |hash| format!(", commit {} checked out", &hash[..12]));
+    let day = began.to_zoned(TimeZone::UTC).date();
+    let points = say::count(usize::try_from(run.points).unwrap_or(usize::MAX), "point", "points");
+    format!("Run {}{named}, {}{commit}, {day} (UTC), {points}.", spec.id, say::clean(&spec.entry, 80))
 }

@@ -1,0 +1,169 @@
+//! The font of every drawing: embedded, so that a machine without fonts draws the same picture, and measured here.
+//!
+//! Inter has Latin, Greek and Cyrillic. Other scripts are drawn with a font of the system's where it has one; a character
+//! that no font can draw is written out (`\u{4e2d}`), so that no name loses a character.
+
+use curfew_core::say;
+use resvg::usvg;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use ttf_parser::Face;
+use usvg::fontdb::Database;
+
+/// As SVG names it. The second is for viewers that do not have the first.
+pub(crate) const FAMILY: &str = "Inter, sans-serif";
+
+static REGULAR: &[u8] = include_bytes!(env!("CURFEW_FONT_REGULAR"));
+static BOLD: &[u8] = include_bytes!(env!("CURFEW_FONT_BOLD"));
+
+static FACES: LazyLock<[Face<'static>; 2]> = LazyLock::new(|| {
+    [REGULAR, BOLD].map(|bytes| Face::parse(bytes, 0).expect("the embedded font is whole: npm checks its hash"))
+});
+
+static EMBEDDED: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::new();
+    fonts.load_font_data(REGULAR.to_vec());
+    fonts.load_font_data(BOLD.to_vec());
+    fonts.set_sans_serif_family("Inter");
+    Arc::new(fonts)
+});
+
+/// Looking through a system's fonts takes a while, so it waits until a text needs it.
+static WITH_SYSTEM: LazyLock<Arc<Database>> = LazyLock::new(|| {
+    let mut fonts = Database::clone(&EMBEDDED);
+    fonts.load_system_fonts();
+    Arc::new(fonts)
+});
+
+/// How a text is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Weight {
+    Regular,
+    Bold,
+}
+
+fn in_embedded(c: char) -> bool {
+    c.is_ascii() || FACES[0].glyph_index(c).is_some()
+}
+
+fn in_system(c: char) -> bool {
+    static KNOWN: LazyLock<Mutex<HashMap<char, bool>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(c).or_insert_with(|| {
+        WITH_SYSTEM.faces().any(|face| {
+            let has = |data: &[u8], index| Face::parse(data, index).is_ok_and(|face| face.glyph_index(c).is_some());
+            WITH_SYSTEM.with_face_data(face.id, has).unwrap_or(false)
+        })
+    })
+}
+
+/// Text from outside made fit for a drawing: cut at `most` characters, and what cannot be drawn written out.
+pub(crate) fn shown(text: &str, most: usize) -> String {
+    let mut out = String::new();
+    for c in say::clean(text, most).chars() {
+        // XML 1.0 has no way to write U+FFFE and U+FFFF.
+        let drawn = !matches!(c, '\u{fffe}' | '\u{ffff}') && (in_embedded(c) || c.is_whitespace() || in_system(c));
+        if drawn { out.push(c) } else { out.extend(c.escape_unicode()) }
+    }
+    out
+}
+
+/// How to read one of our drawings; the system's fonts are taken in only where the text needs them.
+pub(crate) fn options_for(svg: &str) -> usvg::Options<'static> {
+    let fonts = if svg.chars().all(in_embedded) { &EMBEDDED } else { &WITH_SYSTEM };
+    usvg::Options { fontdb: Arc::clone(fonts), font_family: "Inter".into(), dpi: 96.0, ..usvg::Options::default() }
+}
+
+/// The width of a text in the unit of `size`, which is one em. Kerning is left out: it takes away more than it adds.
+pub(crate) fn width(text: &str, size: f64, weight: Weight) -> f64 {
+    let face = &FACES[usize::from(weight == Weight::Bold)];
+    let units: f64 = text
+        .chars()
+        .map(|c| match face.glyph_index(c).and_then(|glyph| face.glyph_hor_advance(glyph)) {
+            Some(advance) => f64::from(advance),
+            // Another font's: an em is what ideographs take, and hardly anything takes more.
+            None => f64::from(face.units_per_em()),
+        })
+        .sum();
+    units / f64::from(face.units_per_em()) * size
+}
+
+/// Breaks a text into lines no wider than `room`: at spaces, and within a word only where it does not fit a line.
+pub(crate) fn wrap(text: &str, room: f64, size: f64, weight: Weight) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+        if width(&longer, size, weight) <= room {
+            line = longer;
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        for c in word.chars() {
+            line.push(c);
+            if width(&line, size, weight) > room && line.chars().count() > 1 {
+                line.pop();
+                lines.push(std::mem::replace(&mut line, c.into()));
+            }
+        }
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// Cuts a text so that it fits `room`.
+pub(crate) fn fit(text: &str, room: f64, size: f64, weight: Weight) -> String {
+    if width(text, size, weight) <= room {
+        return text.to_owned();
+    }
+    let mut cut = String::new();
+    for c in text.chars() {
+        cut.push(c);
+        if width(&cut, size, weight) + width("…", size, weight) > room {
+            cut.pop();
+            break;
+        }
+    }
+    cut + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_cannot_be_drawn_is_written_out() {
+        let check = |text: &str, expect: &str| assert_eq!(shown(text, 40), expect);
+        check("loss αβ Ж 10⁻⁵", "loss αβ Ж 10⁻⁵");
+        check("a\u{1b}[31m", "a\\u{1b}[31m");
+        check("\u{ffff}", "\\u{ffff}");
+        // A private-use character that no font claims.
+        check("\u{10fffd}", "\\u{10fffd}");
+    }
+
+    #[test]
+    fn measured_as_the_font_is() {
+        // Inter's "0" is 1,264 of 2,048 units wide... whatever the version: digits are equally wide, bold is wider.
+        assert!(width("mmm", 10.0, Weight::Regular) > width("iii", 10.0, Weight::Regular) * 2.0);
+        assert!(width("loss", 10.0, Weight::Bold) > width("loss", 10.0, Weight::Regular));
+        assert_eq!(fit("a long name", 1e9, 8.0, Weight::Regular), "a long name");
+        assert!(fit("a long name", 20.0, 8.0, Weight::Regular).ends_with('…'));
+    }
+
+    proptest! {
+        #[test]
+        fn wrapped_lines_fit_and_lose_nothing(text in "[a-zA-Z ]{0,200}", room in 20.0..200.0) {
+            let lines = wrap(&text, room, 8.0, Weight::Regular);
+            for line in &lines {
+                prop_assert!(width(line, 8.0, Weight::Regular) <= room, "{line:?}");
+            }
+            let letters = |s: &str| s.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            prop_assert_eq!(letters(&lines.concat()), letters(&text));
+        }
+    }
+}
