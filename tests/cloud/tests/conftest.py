@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import tarfile
 import time
 import urllib.request
@@ -17,6 +18,7 @@ import pytest
 from botocore.config import Config
 
 CLOUD = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(CLOUD))
 IRIS = CLOUD.parent.parent / "assets" / "labs" / "iris"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 TRUST = {
@@ -59,7 +61,7 @@ def until(ask, wanted=bool, limit_s=120):
 class Cloud:
     def __init__(self, exports):
         self.exports, self.url = exports, exports["AWS_ENDPOINT_URL"]
-        self.clients, self.made_role = {}, None
+        self.clients, self.made_role, self.kept = {}, None, {}
 
     def client(self, service, region="us-east-1", attempts=1, **more):
         key = (service, region, attempts, *sorted(more.items()))
@@ -83,6 +85,7 @@ class Cloud:
         return self.clients[key]
 
     def __getattr__(self, name):
+        """cloud.sagemaker_runtime is the client of sagemaker-runtime."""
         return self.client(name.replace("_", "-"))
 
     def control(self, path, value=None):

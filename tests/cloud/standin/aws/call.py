@@ -27,6 +27,8 @@ def upstream(moto, method, path, headers, body, service=None, region=None):
         return response.status, list(response.getheaders()), response.read()
     finally:
         connection.close()
+# Of services whose model no longer says it, because their first protocol is another.
+JSON_VERSION = {"cloudwatch": "1.0"}
 
 
 class Call:
@@ -63,11 +65,11 @@ class Call:
         service = service or self.service
         headers = self._signed(service)
         headers["X-Amz-Target"] = "%s.%s" % (META[service]["targetPrefix"], operation)
-        headers["Content-Type"] = "application/x-amz-json-" + META[service].get("jsonVersion", "1.1")
+        headers["Content-Type"] = "application/x-amz-json-" + JSON_VERSION.get(service, META[service].get("jsonVersion", "1.1"))
         body = json.dumps(params).encode()
         status, _, answer = upstream(self.proxy.moto, "POST", "/", headers, body, service, self.region)
         if status != 200:
-            raise _error(status, answer)
+            raise moto_error(status, answer, "%s.%s" % (service, operation))
         return json.loads(answer or b"{}")
 
     def query(self, service, operation, params):
@@ -101,10 +103,15 @@ class Call:
         return out
 
 
-def _error(status, answer):
+def moto_error(status, answer, what="this"):
+    """The error of a JSON answer. A page of HTML is what moto says where it has no code."""
     try:
         error = json.loads(answer)
     except ValueError:
-        return AwsError("InternalFailure", "moto: %s" % status, 500)
+        # 400: an SDK would retry a 500
+        return AwsError("OracleNotImplemented", "moto does not implement %s (%s)" % (what, status), 400)
     code = error.get("__type", "InternalFailure").split("#")[-1]
-    return AwsError(code, error.get("message") or error.get("Message", ""), status)
+    message = error.get("message") or error.get("Message", "")
+    if what.startswith("sagemaker."):
+        message = re.sub(r"'(arn:[^']+)'", r'"\1"', message)  # SageMaker quotes with "
+    return AwsError(code, message, status)

@@ -12,7 +12,7 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from .call import Call, upstream
+from .call import Call, moto_error, upstream
 from .check import check, check_response, from_cbor
 from .control import control
 from .faults import Faults, expired, skewed
@@ -212,12 +212,7 @@ class Handler(BaseHTTPRequestHandler):
         status, _, answer = upstream(self.server.moto, "POST", "/", headers, body, seen.service, seen.region)
         entry["status"] = status
         if status != 200:
-            try:
-                error = json.loads(answer)
-            except ValueError:
-                error = {}
-            code = error.get("__type", "InternalFailure").split("#")[-1]
-            raise AwsError(code, error.get("message", "moto failed"), status)
+            raise moto_error(status, answer, "%s.%s" % (seen.service, seen.operation))
         value = json.loads(answer or b"{}")
         entry["resp"] = check_response(seen.service, seen.operation, value)
         return result_reply("cbor", seen.service, seen.operation, value)
@@ -237,7 +232,7 @@ class Handler(BaseHTTPRequestHandler):
             except ValueError:
                 pass
         if seen.service == "sagemaker" and status >= 400:
-            answer = re.sub(rb"'(arn:[^']+)'", rb'\\"\1\\"', answer)  # SageMaker quotes with "
+            raise moto_error(status, answer, "sagemaker." + seen.operation)
         kept, length = [], None
         for name, value in headers:
             if name.lower() == "content-length" and self.command == "HEAD":

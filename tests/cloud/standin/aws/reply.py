@@ -1,5 +1,6 @@
 """Answers as they go over the wire: one value for every path, so that a fault can lose any of them."""
 
+import datetime as dt
 import json
 import uuid
 from xml.sax.saxutils import escape
@@ -74,6 +75,8 @@ def _xml(shape, value):
         return "".join(entries)
     if shape.type_name == "boolean":
         return "true" if value else "false"
+    if shape.type_name == "timestamp" and not isinstance(value, str):
+        return dt.datetime.fromtimestamp(value, dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     return escape(str(value))
 
 

@@ -64,6 +64,7 @@ def relative(prefix, key):
 
 def inside(folder, name):
     """The path of `name` below the folder; keys may hold ../ and are not trusted."""
+    folder = os.path.normpath(folder)
     path = os.path.normpath(os.path.join(folder, name))
     if path != folder and not path.startswith(folder + os.sep):
         raise Missing("the key leads out of the folder: " + name)

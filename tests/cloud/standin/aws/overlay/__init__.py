@@ -63,6 +63,7 @@ def all_pages(call, operation, listed, params=None):
 
 
 from . import (  # noqa: E402  (they register themselves, with the names above)
+    cloudwatch as cloudwatch,
     endpoints as endpoints,
     iam as iam,
     notebooks as notebooks,
