@@ -114,7 +114,7 @@ pub(crate) async fn show_faults(State(app): State<App>, request: Request, next: 
     let title = if missing { "Not found" } else { "This page cannot be shown" };
     let shell = match app.shell("", title, "").await {
         Ok(shell) => shell,
-        Err(_) => views::shell::bare(app.engine(), title),
+        Err(_) => views::shell::bare(app.engine().clock().local(), title),
     };
     (status, Html::of(&Fault { shell, title: title.into(), told })).into_response()
 }

@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::pages::shell::Shell;
-use crate::views;
+use crate::views::{self, shell::Place};
 use curfew_core::plan::Outcome;
 use curfew_core::{Cx, Result};
 use curfew_engine::{Cursor, Engine, Today};
@@ -55,7 +55,19 @@ impl App {
         live: impl Into<String>,
     ) -> Result<Shell> {
         let (today, cursor) = self.today().await?;
-        Ok(views::shell::shell(self.engine(), &today, cursor, section, title, live))
+        Ok(self.shell_of(&today, cursor, section, title, live))
+    }
+    /// The frame of a page that needs the rest of Today too.
+    pub(crate) fn shell_of(
+        &self,
+        today: &Today,
+        cursor: Cursor,
+        section: &'static str,
+        title: impl Into<String>,
+        live: impl Into<String>,
+    ) -> Shell {
+        let place = Place { section, title: title.into(), live: live.into(), cursor: cursor.0.to_string() };
+        views::shell::shell(today, self.engine().providers(), self.engine().clock().zone(), place)
     }
     /// Where a page said that it is, waits until there is news or it is time to say the same again: times grow old.
     pub(crate) async fn wait(&self, after: Option<&str>) -> Result<()> {

@@ -18,11 +18,16 @@ static OWN: &[(&str, &str, &[u8])] = &[
 ];
 static VENDORED: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/vendored.rs"));
 
+/// The embedded files as routes.
+pub fn router<S: Clone + Send + Sync + 'static>() -> axum::Router<S> {
+    axum::Router::new().route("/static/{name}", axum::routing::get(file))
+}
+
 /// The panel's style for a page that stands alone; its fonts are the reader's.
 pub(crate) const PLAIN_STYLE: &str = include_str!("../static/panel.css");
 
 /// `GET /static/{name}`.
-pub(crate) async fn file(Path(name): Path<String>) -> Response {
+async fn file(Path(name): Path<String>) -> Response {
     match OWN.iter().chain(VENDORED).find(|(known, ..)| *known == name) {
         Some((_, kind, bytes)) => ([(header::CONTENT_TYPE, *kind)], *bytes).into_response(),
         None => (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], "no such file\n")

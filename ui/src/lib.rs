@@ -10,7 +10,7 @@
 
 mod answer;
 mod app;
-mod assets;
+pub mod assets;
 pub mod fields;
 pub mod guard;
 pub mod headers;

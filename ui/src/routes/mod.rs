@@ -65,7 +65,7 @@ pub fn router(app: App) -> Router {
         .route("/host/pick-folder", post(host::pick_folder))
         .route("/host/pick-file", post(host::pick_file))
         .layer(from_fn_with_state(app.clone(), answer::show_faults))
-        .route("/static/{name}", get(assets::file))
+        .merge(assets::router())
         .fallback(nowhere)
         .layer(from_fn_with_state(app.clone(), answer::show_faults))
         .layer(from_fn(headers::on_every_answer))

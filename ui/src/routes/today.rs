@@ -24,6 +24,6 @@ pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
         && today.needs_you.is_empty()
         && app.engine().labs().await?.is_empty()
         && app.engine().journal(1).await?.is_empty();
-    let shell = views::shell::shell(app.engine(), &today, cursor, "today", "Today", "/");
+    let shell = app.shell_of(&today, cursor, "today", "Today", "/");
     Ok(Html::of(&views::today::today(shell, &today, &sparks, nothing_ever)).into_response())
 }

@@ -5,35 +5,44 @@ use crate::pages::Name;
 use crate::pages::parts::Price;
 use crate::pages::shell::{AccountDot, LabOn, Meter, Shell, sections};
 use curfew_core::{Money, say};
-use curfew_engine::{Cursor, Engine, Today};
+use curfew_core::provider::Provider;
+use curfew_engine::Today;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Zoned};
+use std::sync::Arc;
 
-/// The frame of a page that stays true: `live` is where it is read again from.
-pub fn shell(
-    engine: &Engine,
-    today: &Today,
-    cursor: Cursor,
-    section: &'static str,
-    title: impl Into<String>,
-    live: impl Into<String>,
-) -> Shell {
-    let now = today.now.to_zoned(engine.clock().zone());
+/// Where a page stands and where it is read again from.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// The section in the rail; empty for none.
+    pub section: &'static str,
+    /// The window's title.
+    pub title: String,
+    /// Where it is read again from when something changes; empty for never.
+    pub live: String,
+    /// What it shows, as the wait for news takes it.
+    pub cursor: String,
+}
+
+/// The frame of a page.
+pub fn shell(today: &Today, providers: &[Arc<dyn Provider>], zone: TimeZone, place: Place) -> Shell {
+    let now = today.now.to_zoned(zone);
     Shell {
-        title: title.into(),
-        section,
+        title: place.title,
+        section: place.section,
         rail: sections(today.needs_you.len()),
-        accounts: accounts(engine, today),
+        accounts: providers.iter().map(|p| account(&**p, today)).collect(),
         meters: meters(today),
         home_by: home_by(today, &now),
         lab: today.lab.as_ref().map(|l| LabOn { id: l.id.to_string(), name: Name::from(&l.name) }),
-        live: live.into(),
-        cursor: cursor.0.to_string(),
+        live: place.live,
+        cursor: place.cursor,
         now,
     }
 }
 
 /// The frame of a page that cannot know the money: the store could not be read.
-pub fn bare(engine: &Engine, title: impl Into<String>) -> Shell {
+pub fn bare(now: Zoned, title: impl Into<String>) -> Shell {
     Shell {
         title: title.into(),
         section: "",
@@ -49,21 +58,18 @@ pub fn bare(engine: &Engine, title: impl Into<String>) -> Shell {
         lab: None,
         live: String::new(),
         cursor: String::new(),
-        now: engine.clock().local(),
+        now,
     }
 }
 
-fn accounts(engine: &Engine, today: &Today) -> Vec<AccountDot> {
-    let dot = |p: &std::sync::Arc<dyn curfew_core::provider::Provider>| {
-        let gaps = today.gaps.iter().filter(|g| g.cloud == *p.cloud() && g.account == *p.account()).count();
-        let says = match (gaps, today.swept) {
-            (0, Some(_)) => "read at the last sweep".into(),
-            (0, None) => "connected, not swept yet".into(),
-            (n, _) => format!("{} could not be read", say::count(n, "place", "places")),
-        };
-        AccountDot { title: Name(p.title()), on: gaps == 0, says }
+fn account(provider: &dyn Provider, today: &Today) -> AccountDot {
+    let gaps = today.gaps.iter().filter(|g| g.cloud == *provider.cloud() && g.account == *provider.account()).count();
+    let says = match (gaps, today.swept) {
+        (0, Some(_)) => "read at the last sweep".into(),
+        (0, None) => "connected, not swept yet".into(),
+        (n, _) => format!("{} could not be read", say::count(n, "place", "places")),
     };
-    engine.providers().iter().map(dot).collect()
+    AccountDot { title: Name(provider.title()), on: gaps == 0, says }
 }
 
 fn meters(today: &Today) -> Vec<Meter> {
@@ -108,5 +114,7 @@ fn home_by(today: &Today, now: &Zoned) -> Option<String> {
     let ends: Vec<_> = today.night.iter().filter_map(|row| row.at).filter(|at| *at <= limit).collect();
     let last = ends.iter().max()?;
     let verb = if ends.len() == 1 { "goes" } else { "go" };
-    Some(format!("{} {verb} home by {}", ends.len(), say::when(*last, now)))
+    let midnight = last.to_zoned(now.time_zone().clone()).time() == jiff::civil::Time::midnight();
+    let last = if midnight { "midnight".into() } else { say::when(*last, now) };
+    Some(format!("{} {verb} home by {last}", ends.len()))
 }

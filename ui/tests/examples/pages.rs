@@ -1,0 +1,265 @@
+//! Every page from fixed views, by name.
+
+use super::*;
+use curfew_core::provider::{Caution, Quote};
+use curfew_core::{Error, Home};
+use curfew_ui::fields::Fields;
+use curfew_ui::pages::dialog::{Asked, Confirm};
+use curfew_ui::pages::endpoints::Endpoints;
+use curfew_ui::pages::fault::Fault;
+use curfew_ui::pages::labs::{Guided, Labs};
+use curfew_ui::pages::parts::{Field, Told};
+use curfew_ui::pages::run::MetricRow;
+use curfew_ui::pages::settings::Settings as SettingsPage;
+use curfew_ui::pages::train::{RunsAsk, Train};
+use curfew_ui::pages::Html;
+use curfew_ui::views;
+use curfew_ui::views::train::Choices;
+
+pub fn all() -> Vec<(&'static str, String)> {
+    let mut pages = Vec::new();
+    let mut add = |name: &'static str, page: &dyn Fn() -> Html| pages.push((name, page().into_string()));
+    let (local, dear, empty) = (today_local(), today_dear(), today_empty());
+    let choices = choices();
+
+    add("today-local", &|| {
+        let sparks = [("iris-7f3a".to_owned(), spark())];
+        Html::of(&views::today::today(frame(&local, "today", "Today"), &local, &sparks, false))
+    });
+    add("today-dear", &|| {
+        let sparks = [("resnet-sweep-14".to_owned(), spark())];
+        Html::of(&views::today::today(frame(&dear, "today", "Today"), &dear, &sparks, false))
+    });
+    add("today-first", &|| Html::of(&views::today::today(frame(&empty, "today", "Today"), &empty, &[], true)));
+
+    let train = |form, runs: &[RunView], ask| {
+        let runs = views::train::runs(runs, ask, &now());
+        Html::of(&Train { shell: frame(&local, "train", "Train"), form, runs })
+    };
+    let some = || vec![run("iris-7f3a", "iris", RunState::Running), dear_run(), failed_run(), run("nasty-1", NASTY, RunState::Stopped), run("long-1", LONG, RunState::Completed), run("q-1", "waits", RunState::Queued)];
+    add("train", &|| train(views::train::launcher(&Fields::default(), &choices), &some(), RunsAsk::default()));
+    add("train-empty", &|| train(views::train::launcher(&Fields::default(), &choices), &[], RunsAsk::default()));
+    add("train-1000", &|| {
+        train(views::train::launcher(&Fields::default(), &choices), &many_runs(1000), RunsAsk::default())
+    });
+    add("train-filtered", &|| {
+        let ask = views::train::ask(&Fields::parse(b"q=sweep+1&state=failed&sort=loss&down="));
+        train(views::train::launcher(&Fields::default(), &choices), &many_runs(100), ask)
+    });
+    add("train-wrong", &|| {
+        let typed = Fields::parse(
+            "dir=/no/such/%3Cb%3E&entry=../x.py&name=n&channel=&source=/gone&hyper_key=a&hyper_value=1&hyper_key=a%3Bb&hyper_value=%22%3E%3Cb%3E\
+             &curfew=2020-01-01+22:00&spend=many&stop_on_nan=on&flat_epochs=x&machine=local"
+                .as_bytes(),
+        );
+        let errors = [
+            Error::input("dir", "there is no folder “/no/such/<b>”"),
+            Error::input("entry", "the entry script lies in the script folder; give its name there, such as train.py"),
+            Error::input("data", "there is no data at “/gone”"),
+            Error::input("hyper", "the hyperparameter “a;b=\"><b>” has a name that no script can take"),
+            Error::input("curfew", "the curfew 2020-01-01 22:00 is in the past"),
+            Error::input("spend", "“many” is not an amount; write 5 or $5.00"),
+            Error::input("flat_epochs", "the number of flat epochs is a whole number from 1 on"),
+            Error::new(ErrorKind::DiskFull, "start the run", "no space left on device").with("path", "/home"),
+        ];
+        train(views::train::with_errors(views::train::launcher(&typed, &choices), &errors), &[], RunsAsk::default())
+    });
+
+    add("run", &|| Html::of(&views::run::run(frame(&local, "train", "iris"), &local.training[0], metrics())));
+    add("run-dear", &|| Html::of(&views::run::run(frame(&dear, "train", "resnet"), &dear_run(), metrics())));
+    add("run-failed", &|| Html::of(&views::run::run(frame(&local, "train", "broken"), &failed_run(), vec![])));
+    add("run-done", &|| {
+        let mut view = run("iris-7f3a", NASTY, RunState::Completed);
+        view.epochs = Some((60.0, Some(60.0)));
+        Html::of(&views::run::run(frame(&local, "train", "done"), &view, metrics()))
+    });
+
+    let endpoints = || {
+        vec![
+            endpoint("iris-demo", EndpointState::InService),
+            endpoint("coming", EndpointState::Creating),
+            endpoint("gone", EndpointState::Stopped),
+        ]
+    };
+    let deploy = |typed: &str| views::endpoint::deploy(&Fields::parse(typed.as_bytes()), &choices, &some(), &now());
+    add("endpoints", &|| {
+        let rows = endpoints().iter().map(|e| views::endpoint::row(e, &now())).collect();
+        Html::of(&Endpoints { shell: frame(&local, "endpoints", "Endpoints"), rows, form: deploy("") })
+    });
+    add("endpoints-caution", &|| {
+        let form = deploy("model=/home/lab-03/m%3Cb%3E.pkl&name=demo");
+        let form = views::endpoint::with_cautions(form, &quote(), &[], at(330), &now());
+        Html::of(&Endpoints { shell: frame(&local, "endpoints", "Endpoints"), rows: vec![], form })
+    });
+    let ask = |typed: &str| views::endpoint::ask("iris-demo", &Fields::parse(typed.as_bytes()));
+    add("endpoint", &|| {
+        let mut ask = ask("kind=csv&body=5.1,3.5,1.4,0.2");
+        let reply = curfew_core::endpoint::Reply {
+            content_type: "application/json".into(),
+            body: br#"{"predictions":[{"species":"<b>setosa</b>","probabilities":{"setosa":0.97}}]}"#.to_vec(),
+            latency_ms: 3,
+        };
+        ask.answer = Some(views::endpoint::answer(&reply));
+        let shell = frame(&local, "endpoints", "iris-demo");
+        Html::of(&views::endpoint::endpoint(shell, &endpoint("iris-demo", EndpointState::InService), ask))
+    });
+    add("endpoint-wrong", &|| {
+        let mut ask = ask("kind=numbers&number=1&number=x");
+        ask.numbers_wrong = "“x” is not a number; write 5.1.".into();
+        let shell = frame(&local, "endpoints", "gone");
+        Html::of(&views::endpoint::endpoint(shell, &endpoint("gone", EndpointState::Stopped), ask))
+    });
+
+    add("sweep", &|| Html::of(&views::sweep::sweep(frame(&dear, "sweep", "Sweep"), Some(&report()))));
+    add("sweep-empty", &|| Html::of(&views::sweep::sweep(frame(&empty, "sweep", "Sweep"), None)));
+    let place = |key: &ResourceKey| if key.cloud.as_str() == "local" { "This computer".into() } else { "AWS · vision-lab".into() };
+    add("plan", &|| Html::of(&views::sweep::plan(frame(&dear, "sweep", "Plan"), &plan(), place, None)));
+    add("plan-done", &|| Html::of(&views::sweep::plan(frame(&dear, "sweep", "Plan"), &plan(), place, Some(&outcomes()))));
+
+    add("labs", &|| {
+        let (on, clean) = (lab_report(false), lab_report(true));
+        Html::of(&Labs {
+            guided: vec![views::labs::card(&sheet())],
+            name: Field::default(),
+            on: Some(views::labs::row(&on.session, Some(&on), &now())),
+            past: vec![views::labs::row(&clean.session, Some(&clean), &now())],
+            told: vec![],
+            shell: frame(&dear, "labs", "Labs"),
+        })
+    });
+    let guided = |done: &views::labs::Done<'_>| {
+        Html::of(&Guided {
+            id: Name::from("iris"),
+            title: Name(sheet().title),
+            summary: Name(sheet().summary),
+            steps: views::labs::steps(&sheet(), done),
+            other: None,
+            told: vec![],
+            shell: frame(&local, "labs", "Iris"),
+        })
+    };
+    add("lab-start", &|| guided(&views::labs::Done::default()));
+    add("lab-middle", &|| {
+        let session = session();
+        guided(&views::labs::Done { session: Some(&session), run: Some(&local.training[0]), ..Default::default() })
+    });
+    add("session-left", &|| {
+        let report = lab_report(false);
+        let outcomes = outcomes();
+        Html::of(&views::labs::session(frame(&dear, "labs", "End"), &report.session, Some(&report), &outcomes, false))
+    });
+    add("session-clean", &|| {
+        let report = lab_report(true);
+        Html::of(&views::labs::session(frame(&local, "labs", "End"), &report.session, Some(&report), &[], true))
+    });
+    add("proof", &|| Html::of(&views::labs::proof(&lab_report(false), &zone(), None)));
+
+    let settings = |power, policy: &Result<curfew_core::policy::Policy, Error>| {
+        let kept = curfew_engine::Settings { power, ..Default::default() };
+        let home = Home::at("/home/lab-03/.local/share/curfew");
+        Html::of(&SettingsPage {
+            shell: frame(&local, "settings", "Settings"),
+            accounts: vec![curfew_ui::pages::settings::Account {
+                title: "This computer".into(),
+                id: "local · this-computer".into(),
+                does: "trains, serves models, is swept".into(),
+            }],
+            power: views::settings::power(&kept),
+            habits: views::settings::habits(&kept, Some(false)),
+            policy: views::settings::policy(&home.policy(), policy.is_err(), policy),
+            home: Name("/home/lab-03/.local/share/curfew".into()),
+            journal: views::settings::journal(curfew_engine::JournalMode::Delete),
+            looping: "a Curfew process of this folder looks at what runs, sweeps and enforces".into(),
+        })
+    };
+    add("settings", &|| settings(None, &Ok(Default::default())));
+    add("settings-wrong", &|| {
+        let power = curfew_engine::Power { watts: 85.into(), usd_per_kwh: Decimal::new(30, 2) };
+        let error = Error::new(
+            ErrorKind::Policy,
+            "read the team policy",
+            "the policy file has an error at line 2, column 1: unknown field `max_usd_per_our`",
+        );
+        settings(Some(power), &Err(error.next("Correct policy.toml, or remove it")))
+    });
+    add("fault", &|| {
+        let error = Error::new(ErrorKind::NotFound, "find the run", format!("there is no run “{NASTY}”"));
+        let shell = frame(&local, "", "Not found");
+        Html::of(&Fault { shell, title: "Not found".into(), told: Told::from(&error) })
+    });
+    add("dialog-stop", &|| {
+        Html::of(&Confirm {
+            title: Name::from(NASTY),
+            says: vec![Name::from("The script is asked to end.")],
+            post: "/runs/iris-7f3a/stop".into(),
+            does: "Stop the run",
+            leaves: "Let it run",
+            ends: true,
+            ..Confirm::default()
+        })
+    });
+    add("dialog-extend", &|| {
+        Html::of(&Confirm {
+            title: Name::from("Extend “iris”"),
+            post: "/runs/iris-7f3a/extend".into(),
+            ask: Some(Asked {
+                id: "curfew",
+                label: "New curfew",
+                hint: "2h from now".into(),
+                field: Field { value: "\"><b>soon".into(), wrong: "“soon” is not a curfew.".into() },
+                choices: vec!["1h"],
+            }),
+            does: "Extend",
+            leaves: "Leave it",
+            ..Confirm::default()
+        })
+    });
+    pages
+}
+
+pub fn choices() -> Choices {
+    let machines = vec![("local".to_owned(), Name::from("This computer (8 cores, 16 GiB, no GPU)"))];
+    Choices { machines, curfew: "4h".into(), can_pick: true }
+}
+
+pub fn metrics() -> Vec<MetricRow> {
+    let row = |name: &str, last: &str, best: &str, trend| MetricRow {
+        name: Name::from(name),
+        last: last.into(),
+        best: best.into(),
+        trend,
+        points: "1,860".into(),
+    };
+    vec![
+        row("loss", "0.412", "0.388", "falling"),
+        row("val_loss", "0.455", "0.441", "level"),
+        row(NASTY, "0.8312", "0.84", "rising"),
+    ]
+}
+
+pub fn quote() -> Quote {
+    Quote {
+        rate: free(),
+        cautions: vec![
+            Caution {
+                code: "foreign-pickle".into(),
+                says: "This model is a pickle that was not made here.".into(),
+                risk: "Loading a pickle runs code that is in it, with your rights. Use it only if you trust who made it.".into(),
+                ask: true,
+            },
+            Caution {
+                code: "python-version".into(),
+                says: "It was made with Python 3.9; this computer serves with 3.11.".into(),
+                risk: "It may not load, or may answer differently.".into(),
+                ask: false,
+            },
+        ],
+        enforcer: Enforcer::Supervisor,
+    }
+}
+
+pub fn sheet() -> curfew_core::labsheet::LabSheet {
+    let text = include_str!("../../../assets/labs/iris/lab.toml");
+    curfew_core::labsheet::LabSheet::parse(text, std::path::Path::new("/labs/iris")).unwrap()
+}
+
