@@ -76,10 +76,10 @@ impl Builder {
         let slots: Vec<Option<u16>> = catalog.slots.iter().map(|s| self.slot_id(s)).collect();
         let sources: Vec<Option<u16>> = catalog.sources.iter().map(|s| self.source_id(s)).collect();
         self.rows.reserve(catalog.len());
-        for (spec, bounds) in specs.iter().zip(catalog.starts.windows(2)) {
-            for i in bounds[0] as usize..bounds[1] as usize {
-                let (Some(slot), Some(source)) =
-                    (slots[usize::from(catalog.slot[i])], sources[usize::from(catalog.source[i])])
+        for (number, spec) in specs.iter().enumerate() {
+            for (row, slot) in catalog.rows_of(number) {
+                let i = row as usize;
+                let (Some(slot), Some(source)) = (slots[usize::from(slot)], sources[usize::from(catalog.source[i])])
                 else {
                     self.note("catalogue", "holds more than 65,535 places or sources; the rest is left out");
                     continue;
@@ -204,41 +204,49 @@ impl Builder {
         let rows = settle(&self.rows, &slots);
         let mut catalog = Catalog {
             starts: Vec::with_capacity(specs.len() + 1),
-            slot: rows.iter().map(|r| r.slot).collect(),
             price: rows.iter().map(|r| r.price).collect(),
-            screen: rows.iter().map(|r| screen(r.price)).collect(),
             as_of: rows.iter().map(|r| r.as_of).collect(),
             source: rows.iter().map(|r| r.source).collect(),
             specs,
             slots,
             sources: reorder(std::mem::take(&mut self.sources), &source_order),
             notes: self.notes,
+            ..Catalog::default()
         };
         if self.notes_left_out > 0 {
             let says = format!("{} more notes of this kind are left out", self.notes_left_out);
             catalog.notes.push(Note { about: "catalogue".into(), says });
         }
-        let mut at = 0;
+        let (mut at, mut patterns) = (0, Patterns::default());
         for spec in 0..catalog.specs.len() {
             catalog.starts.push(u32::try_from(at).expect("fewer offers than 2^32"));
-            at += rows[at..].partition_point(|r| r.spec as usize == spec);
+            let count = rows[at..].partition_point(|r| r.spec as usize == spec);
+            let slots: Vec<u16> = rows[at..at + count].iter().map(|r| r.slot).collect();
+            catalog.pattern_of.push(patterns.id(slots));
+            at += count;
         }
         catalog.starts.push(u32::try_from(at).expect("fewer offers than 2^32"));
+        catalog.patterns = patterns.lists;
+        catalog.settle();
         catalog
     }
 }
 
-/// The price in dollars for screening.
-pub(crate) fn screen(pico: i64) -> f32 {
-    if pico == UNKNOWN {
-        f32::NAN
-    } else {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a screen is allowed to be coarse; ranking reads the exact price"
-        )]
-        let dollars = (pico as f64 * 1e-12) as f32;
-        dollars
+/// Lists of slots, each kept once.
+#[derive(Default)]
+pub(crate) struct Patterns {
+    ids: FxHashMap<Box<[u16]>, u32>,
+    pub(crate) lists: Vec<Box<[u16]>>,
+}
+
+impl Patterns {
+    pub(crate) fn id(&mut self, slots: Vec<u16>) -> u32 {
+        let slots = slots.into_boxed_slice();
+        let next = u32::try_from(self.lists.len()).expect("fewer lists than types");
+        *self.ids.entry(slots).or_insert_with_key(|slots| {
+            self.lists.push(slots.clone());
+            next
+        })
     }
 }
 

@@ -6,14 +6,28 @@
 pub mod amount;
 pub mod builder;
 pub mod facts;
+pub mod finish;
+pub mod limits;
+pub mod need;
 pub mod offers;
 pub mod pack;
+pub mod pick;
+pub mod plan;
+pub mod rates;
 pub mod rows;
 pub mod snapshot;
 pub mod spec;
+pub mod work;
 
 pub use amount::{Rate, Usd};
 pub use builder::{Builder, NewOffer};
+pub use finish::{Charge, Costs, Row, Term};
+pub use limits::{Limits, QuotaAsk, QuotaLevel, QuotaOrigin, Rules};
+pub use need::{AcceleratorNeed, Accelerators, Data, DataAt, Need};
 pub use offers::{Catalog, Note, Offer, OfferId};
+pub use pick::Picked;
+pub use plan::{Assumptions, Barred, Order, Question, StartUp, Times};
+pub use rates::Rates;
 pub use rows::OfferRow;
 pub use spec::{Accelerator, Arch, Buy, Class, Slot, Spec};
+pub use work::{Band, MeasuredRun, Seen, Trial, Work};

@@ -8,6 +8,7 @@ use crate::spec::{Buy, Slot, Spec};
 use curfew_core::MachineRef;
 use curfew_core::machine::Purchase;
 use jiff::civil::Date;
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 /// A row of a [`Catalog`]; good for that catalogue only.
@@ -45,15 +46,39 @@ pub struct Catalog {
     pub(crate) slots: Vec<Slot>,
     /// Sorted.
     pub(crate) sources: Vec<Box<str>>,
-    pub(crate) slot: Vec<u16>,
+    /// Lists of slots, each sorted. Most types are offered at the same places as many others, so few lists serve all.
+    pub(crate) patterns: Vec<Box<[u16]>>,
+    /// Which list of slots a type's offers have, in their order.
+    pub(crate) pattern_of: Vec<u32>,
+    /// Lowest and highest prices of each type. Derived.
+    pub(crate) extremes: Vec<Extremes>,
     /// Picodollars an hour, or [`UNKNOWN`].
     pub(crate) price: Vec<i64>,
-    /// The price in dollars for screening; NaN where unknown. Derived.
-    pub(crate) screen: Vec<f32>,
+    /// For managed-spot rows without a price of their own: the on-demand price. Derived.
+    pub(crate) ceilings: FxHashMap<u32, i64>,
     /// Days since 1970-01-01; 0: not known.
     pub(crate) as_of: Vec<u16>,
     pub(crate) source: Vec<u16>,
     pub(crate) notes: Vec<Note>,
+}
+
+/// The lowest and highest prices of a type in picodollars an hour; NaN where it has none of that kind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extremes {
+    pub(crate) firm: (f64, f64),
+    pub(crate) spot: (f64, f64),
+    /// Ceilings of managed spot.
+    pub(crate) managed: (f64, f64),
+    /// Does any offer have neither a price nor a ceiling?
+    pub(crate) unknown: bool,
+}
+
+/// By bits, so that "none of that kind" equals itself.
+impl PartialEq for Extremes {
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |e: &Self| [e.firm, e.spot, e.managed].map(|(a, b)| (a.to_bits(), b.to_bits()));
+        bits(self) == bits(other) && self.unknown == other.unknown
+    }
 }
 
 /// One offer, read.
@@ -118,11 +143,11 @@ pub(crate) fn from_days(days: u16) -> Option<Date> {
 impl Catalog {
     /// How many offers there are.
     pub fn len(&self) -> usize {
-        self.slot.len()
+        self.price.len()
     }
     /// Are there none?
     pub fn is_empty(&self) -> bool {
-        self.slot.is_empty()
+        self.price.is_empty()
     }
     /// The machine types, sorted by cloud and name.
     pub fn specs(&self) -> &[Spec] {
@@ -140,6 +165,19 @@ impl Catalog {
     pub(crate) fn spec_of(&self, row: u32) -> usize {
         self.starts.partition_point(|&start| start <= row).saturating_sub(1)
     }
+    /// The slots of a type's offers, in row order.
+    pub(crate) fn slots_of(&self, spec: usize) -> &[u16] {
+        &self.patterns[self.pattern_of[spec] as usize]
+    }
+    /// The slot of a row.
+    pub(crate) fn slot_of(&self, row: u32) -> u16 {
+        let spec = self.spec_of(row);
+        self.slots_of(spec)[(row - self.starts[spec]) as usize]
+    }
+    /// Rows and slots of a type.
+    pub(crate) fn rows_of(&self, spec: usize) -> impl Iterator<Item = (u32, u16)> {
+        (self.starts[spec]..).zip(self.slots_of(spec).iter().copied())
+    }
     /// One offer. Panics for a row of another catalogue.
     pub fn offer(&self, id: OfferId) -> Offer<'_> {
         self.view(id.0, self.spec_of(id.0))
@@ -149,7 +187,7 @@ impl Catalog {
         Offer {
             id: OfferId(row),
             spec: &self.specs[spec],
-            slot: &self.slots[usize::from(self.slot[i])],
+            slot: &self.slots[usize::from(self.slots_of(spec)[i - self.starts[spec] as usize])],
             rate: (self.price[i] != UNKNOWN).then(|| Rate::from_pico(self.price[i])),
             as_of: from_days(self.as_of[i]),
             source: &self.sources[usize::from(self.source[i])],
@@ -203,12 +241,46 @@ impl Catalog {
                 && o.slot.region == ours.region
         })
     }
+    /// Works out what is derived from the columns; called once, when they are complete.
+    pub(crate) fn settle(&mut self) {
+        let managed: Vec<bool> = self.slots.iter().map(|s| s.buy == Buy::ManagedSpot).collect();
+        let mut ceilings = FxHashMap::default();
+        if managed.contains(&true) {
+            for spec in 0..self.specs.len() {
+                for (row, slot) in self.rows_of(spec) {
+                    if managed[usize::from(slot)] && self.price[row as usize] == UNKNOWN {
+                        let on_demand = self.on_demand_of(&self.view(row, spec)).and_then(|o| o.rate);
+                        ceilings.extend(on_demand.map(|rate| (row, rate.pico())));
+                    }
+                }
+            }
+        }
+        self.ceilings = ceilings;
+        self.extremes = (0..self.specs.len()).map(|spec| self.extremes_of(spec)).collect();
+    }
+    fn extremes_of(&self, spec: usize) -> Extremes {
+        let none = (f64::NAN, f64::NAN);
+        let mut e = Extremes { firm: none, spot: none, managed: none, unknown: false };
+        // min and max of f64 ignore NaN.
+        let add = |ends: &mut (f64, f64), price: i64| {
+            *ends = (ends.0.min(price as f64), ends.1.max(price as f64));
+        };
+        for (row, slot) in self.rows_of(spec) {
+            let price = self.price[row as usize];
+            let spot = self.slots[usize::from(slot)].buy.is_spot();
+            match self.ceilings.get(&row) {
+                Some(&ceiling) => add(&mut e.managed, ceiling),
+                None if price == UNKNOWN => e.unknown = true,
+                None => add(if spot { &mut e.spot } else { &mut e.firm }, price),
+            }
+        }
+        e
+    }
     /// The newest and the oldest price date of a cloud.
     pub fn dates(&self, cloud: &str) -> Option<(Date, Date)> {
         let mut seen: Option<(u16, u16)> = None;
-        for (i, &slot) in self.slot.iter().enumerate() {
-            let day = self.as_of[i];
-            if day > 0 && &*self.slots[usize::from(slot)].cloud == cloud {
+        for i in (0..self.specs.len()).filter(|&i| &*self.specs[i].cloud == cloud) {
+            for &day in self.as_of[self.starts[i] as usize..self.starts[i + 1] as usize].iter().filter(|d| **d > 0) {
                 seen = Some(seen.map_or((day, day), |(new, old)| (new.max(day), old.min(day))));
             }
         }
@@ -228,9 +300,11 @@ impl Catalog {
         let slot = |s: &Slot| {
             size_of::<Slot>() + s.cloud.len() + s.service.len() + texts(&s.component) + s.region.len() + texts(&s.zone)
         };
-        let row = size_of::<u16>() * 3 + size_of::<i64>() + size_of::<f32>();
+        let row = size_of::<u16>() * 2 + size_of::<i64>();
         self.len() * row
-            + self.starts.len() * size_of::<u32>()
+            + self.ceilings.capacity() * (size_of::<(u32, i64)>() + 1)
+            + self.starts.len() * (size_of::<u32>() * 2 + size_of::<Extremes>())
+            + self.patterns.iter().map(|p| size_of_val(&**p) + size_of::<Box<[u16]>>()).sum::<usize>()
             + self.specs.iter().map(spec).sum::<usize>()
             + self.slots.iter().map(slot).sum::<usize>()
             + self.sources.iter().map(|s| size_of::<Box<str>>() + s.len()).sum::<usize>()

@@ -4,6 +4,7 @@ use crate::facts::{self, BadTable, Image, Perf, QuotaFact, ResourceRate};
 use crate::offers::Catalog;
 use crate::pack::{self, BadPack, Pack};
 use crate::{Builder, facts::add_instances};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::Path;
@@ -69,6 +70,13 @@ pub fn images() -> &'static [Image] {
 pub fn perf() -> &'static [Perf] {
     static TABLE: LazyLock<Vec<Perf>> = LazyLock::new(|| embedded_table(PERF));
     &TABLE
+}
+
+/// Published throughput of one kind.
+pub fn perf_of(kind: &str) -> Option<&'static Perf> {
+    static BY_KIND: LazyLock<FxHashMap<&'static str, &'static Perf>> =
+        LazyLock::new(|| perf().iter().map(|p| (p.accelerator_name.as_str(), p)).collect());
+    BY_KIND.get(kind).copied()
 }
 
 /// Makes a snapshot of a folder of facts and of further rates (same columns as resource_rates.csv). The build step.

@@ -1,7 +1,6 @@
 //! The offers as bytes: tables of types, slots and sources, then one column after another, numbers as varints.
 
 use super::BadPack;
-use crate::builder::screen;
 use crate::offers::{Catalog, UNKNOWN};
 use crate::spec::{Accelerator, Arch, Buy, Slot, Spec};
 use rust_decimal::Decimal;
@@ -43,10 +42,12 @@ pub(crate) fn write_catalog(c: &Catalog) -> Vec<u8> {
     for s in &c.sources {
         w.text(s);
     }
-    for bounds in c.starts.windows(2) {
-        w.number(u64::from(bounds[1] - bounds[0]));
+    w.number(c.patterns.len() as u64);
+    for p in &c.patterns {
+        w.number(p.len() as u64);
+        p.iter().for_each(|&n| w.number(u64::from(n)));
     }
-    c.slot.iter().for_each(|&n| w.number(u64::from(n)));
+    c.pattern_of.iter().for_each(|&n| w.number(u64::from(n)));
     c.as_of.iter().for_each(|&n| w.number(u64::from(n)));
     c.source.iter().for_each(|&n| w.number(u64::from(n)));
     for &price in &c.price {
@@ -101,18 +102,27 @@ pub(crate) fn read_catalog(bytes: &[u8]) -> Result<Catalog, BadPack> {
     for _ in 0..r.count()? {
         c.sources.push(r.text()?.into());
     }
-    let mut at: u32 = 0;
+    let below = |limit: usize| move |n: u64| u16::try_from(n).ok().filter(|&n| usize::from(n) < limit).ok_or(BAD);
+    for _ in 0..r.count()? {
+        let len = usize::try_from(r.count()?).map_err(|_| BAD)?;
+        let slots = r.column(len, below(c.slots.len()))?;
+        if !slots.is_sorted_by(|a, b| a < b) {
+            return Err(BadPack::Damaged("rows are out of order"));
+        }
+        c.patterns.push(slots.into_boxed_slice());
+    }
+    let mut rows: usize = 0;
     c.starts.push(0);
     for _ in 0..c.specs.len() {
-        at = at.checked_add(r.number32()?).filter(|&n| u64::from(n) <= MOST).ok_or(BAD)?;
-        c.starts.push(at);
+        let pattern = r.number32()?;
+        rows += c.patterns.get(pattern as usize).ok_or(BAD)?.len();
+        // Each row takes at least three bytes in the columns that follow.
+        if rows > r.0.len() {
+            return Err(BAD);
+        }
+        c.pattern_of.push(pattern);
+        c.starts.push(u32::try_from(rows).map_err(|_| BAD)?);
     }
-    let rows = at as usize;
-    if rows > bytes.len() {
-        return Err(BAD);
-    }
-    let below = |limit: usize| move |n: u64| u16::try_from(n).ok().filter(|&n| usize::from(n) < limit).ok_or(BAD);
-    c.slot = r.column(rows, below(c.slots.len()))?;
     c.as_of = r.column(rows, |n| u16::try_from(n).map_err(|_| BAD))?;
     c.source = r.column(rows, below(c.sources.len()))?;
     c.price.reserve(rows);
@@ -128,11 +138,14 @@ pub(crate) fn read_catalog(bytes: &[u8]) -> Result<Catalog, BadPack> {
         };
         c.price.push(price);
     }
-    c.screen = c.price.iter().map(|&p| screen(p)).collect();
     let sorted = c.specs.is_sorted_by(|a, b| (&a.cloud, &a.machine) < (&b.cloud, &b.machine))
         && c.slots.is_sorted()
         && r.0.is_empty();
-    if sorted { Ok(c) } else { Err(BadPack::Damaged("rows are out of order")) }
+    if !sorted {
+        return Err(BadPack::Damaged("rows are out of order"));
+    }
+    c.settle();
+    Ok(c)
 }
 
 const fn zigzag(n: i64) -> u64 {
