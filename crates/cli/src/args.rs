@@ -1,0 +1,307 @@
+//! The command line. Its words are documented in docs/cli.md and stay stable.
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Train and serve models here and in the cloud, know the price first, and leave nothing running.
+#[derive(Debug, Parser)]
+#[command(name = "curfew", version, about, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Print JSON on stdout instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a script folder
+    Train(Train),
+    /// List the runs
+    Runs,
+    /// Look at a run, or end it
+    Run {
+        #[command(subcommand)]
+        verb: RunVerb,
+    },
+    /// Put a model behind an endpoint
+    Deploy(Deploy),
+    /// List the endpoints
+    Endpoints,
+    /// Ask an endpoint, or end it
+    Endpoint {
+        #[command(subcommand)]
+        verb: EndpointVerb,
+    },
+    /// See everything that is there and what looks forgotten
+    Sweep(Sweep),
+    /// Lab sessions and guided labs
+    Lab {
+        #[command(subcommand)]
+        verb: LabVerb,
+    },
+    /// Show the panel on a loopback address
+    Serve(Serve),
+    /// The team's policy
+    Policy {
+        #[command(subcommand)]
+        verb: PolicyVerb,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (man -l -)
+    Man,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Train {
+    /// The folder that holds the training script
+    pub(crate) dir: String,
+    /// The script to start [default: train.py, or the only one]
+    #[arg(long)]
+    pub(crate) entry: Option<String>,
+    /// Data: a file or folder, as channel NAME (default: training)
+    #[arg(long, value_name = "[NAME=]PATH")]
+    pub(crate) data: Vec<String>,
+    /// A hyperparameter, passed to the script as --k v
+    #[arg(long, value_name = "K=V")]
+    pub(crate) hyper: Vec<String>,
+    /// Where: local, aws:ml.m5.xlarge, cloud:service:region:machine[:spot]
+    #[arg(long, value_name = "MACHINE")]
+    pub(crate) on: Option<String>,
+    /// When it goes home: 2h, 22:00, "end of day" [default: the policy's]
+    #[arg(long)]
+    pub(crate) curfew: Option<String>,
+    /// What to call it [default: the folder's name]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Stop when it has cost this much
+    #[arg(long, value_name = "USD")]
+    pub(crate) spend: Option<String>,
+    /// Stop when a metric is NaN or infinite
+    #[arg(long)]
+    pub(crate) stop_on_nan: bool,
+    /// Stop when the loss has not improved for so many epochs
+    #[arg(long, value_name = "EPOCHS")]
+    pub(crate) stop_when_flat: Option<String>,
+    /// Wait for its end, showing the log
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunVerb {
+    /// Show how it stands
+    Show {
+        /// Its id or name
+        id: String,
+    },
+    /// Print its log
+    Log {
+        /// Its id or name
+        id: String,
+        /// Go on printing as it grows
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Print its metrics
+    Metrics {
+        /// Its id or name
+        id: String,
+    },
+    /// Draw its loss: .svg, .png or .pdf
+    Figure {
+        /// Its id or name
+        id: String,
+        /// The file to write
+        #[arg(long, short)]
+        output: PathBuf,
+    },
+    /// Move its curfew
+    Extend {
+        /// Its id or name
+        id: String,
+        /// 2h, 22:00, "end of day"
+        curfew: String,
+    },
+    /// End it
+    Stop {
+        /// Its id or name
+        id: String,
+        /// Wait until it has ended
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Remove it with its files
+    Rm {
+        /// Its id or name
+        id: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Deploy {
+    /// A run, a model.tar.gz, or a model file (model.joblib)
+    pub(crate) model: String,
+    /// The inference script
+    #[arg(long)]
+    pub(crate) script: Option<String>,
+    /// The endpoint's name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Where: local, aws:ml.m5.xlarge
+    #[arg(long, value_name = "MACHINE")]
+    pub(crate) on: Option<String>,
+    /// When it goes home: 2h, 22:00, "end of day" [default: the policy's]
+    #[arg(long)]
+    pub(crate) curfew: Option<String>,
+    /// Go on in spite of this caution (its code is shown)
+    #[arg(long, value_name = "CODE")]
+    pub(crate) confirm: Vec<String>,
+    /// Wait until it answers
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EndpointVerb {
+    /// Show how it stands
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Ask it
+    Invoke(Invoke),
+    /// Print its log
+    Log {
+        /// Its name
+        name: String,
+    },
+    /// Move its curfew
+    Extend {
+        /// Its name
+        name: String,
+        /// 2h, 22:00, "end of day"
+        curfew: String,
+    },
+    /// End it; its files stay
+    Stop {
+        /// Its name
+        name: String,
+    },
+    /// End it and remove all of it
+    Delete {
+        /// Its name
+        name: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false, id = "input")]
+pub(crate) struct InvokeInput {
+    /// A line of CSV
+    #[arg(long, value_name = "V", group = "input")]
+    pub(crate) csv: Option<String>,
+    /// A JSON body
+    #[arg(long, value_name = "V", group = "input")]
+    pub(crate) json_body: Option<String>,
+    /// A file; its type is told by its ending (.csv, .json, .npy)
+    #[arg(long, group = "input")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Invoke {
+    /// The endpoint's name
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) input: InvokeInput,
+    /// What to answer with
+    #[arg(long, default_value = "application/json")]
+    pub(crate) accept: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Sweep {
+    #[command(subcommand)]
+    pub(crate) verb: Option<SweepVerb>,
+    /// Freeze a removal plan of what needs you, and write it to this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Take all that can be removed into the plan, not just what looks forgotten
+    #[arg(long, requires = "plan")]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SweepVerb {
+    /// Run a plan that you have read
+    Run {
+        /// The plan's file
+        plan: PathBuf,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabVerb {
+    /// List the guided labs and the sessions
+    List,
+    /// Start a lab session
+    Start {
+        /// What to call it
+        #[arg(default_value = "Lab")]
+        name: String,
+    },
+    /// Check the session's end: what is still there, and what it costs
+    End {
+        /// End all of it
+        #[arg(long)]
+        clear: bool,
+        /// Write the proof to this file: .html or .pdf
+        #[arg(long, value_name = "FILE")]
+        proof: Option<PathBuf>,
+        /// Close the session although it is not clean
+        #[arg(long)]
+        leave: bool,
+    },
+    /// The Iris lab, from training to "All clean"
+    Iris {
+        /// Where: local, aws:ml.m5.xlarge
+        #[arg(long, value_name = "MACHINE", default_value = "local")]
+        on: String,
+        /// Write the proof to this file: .html or .pdf
+        #[arg(long, value_name = "FILE")]
+        proof: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Serve {
+    /// The port [default: a free one]
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Show the policy in force
+    Show,
+    /// Check a policy file
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}

@@ -1,1 +1,0 @@
-//! The curfew command: the same verbs in a terminal.

@@ -1,0 +1,67 @@
+//! `curfew`: the same verbs as the panel, in a terminal. Data goes to stdout, progress and errors to stderr.
+
+mod app;
+mod args;
+mod endpoints;
+mod lab;
+mod out;
+mod policy;
+mod runs;
+mod serve;
+mod sweep;
+
+use clap::{CommandFactory, Parser};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The supervisor of a local run: no runtime, no store, as small as can be.
+    let mut raw = std::env::args_os();
+    if raw.nth(1).is_some_and(|verb| verb == "supervise") {
+        return curfew_providers::supervise(raw);
+    }
+    let args = args::Args::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CURFEW_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let json = args.json;
+    match &args.command {
+        args::Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut args::Args::command(), "curfew", &mut std::io::stdout());
+            return ExitCode::SUCCESS;
+        }
+        args::Command::Man => {
+            return match clap_mangen::Man::new(args::Args::command()).render(&mut std::io::stdout()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
+        }
+        _ => {}
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            eprintln!("curfew: the program could not start: {e}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(args)) {
+        Ok(code) => code.into(),
+        Err(e) => out::fail(&e, json).into(),
+    }
+}
+
+async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
+    let json = args.json;
+    match args.command {
+        args::Command::Train(train) => runs::train(train, json).await,
+        args::Command::Runs => runs::list(json).await,
+        args::Command::Run { verb } => runs::run(verb, json).await,
+        args::Command::Deploy(deploy) => endpoints::deploy(deploy, json).await,
+        args::Command::Endpoints => endpoints::list(json).await,
+        args::Command::Endpoint { verb } => endpoints::endpoint(verb, json).await,
+        args::Command::Sweep(sweep) => sweep::sweep(sweep, json).await,
+        args::Command::Lab { verb } => lab::lab(verb, json).await,
+        args::Command::Serve(serve) => serve::serve(serve, json).await,
+        args::Command::Policy { verb } => policy::policy(verb, json).await,
+        args::Command::Completions { .. } | args::Command::Man => Ok(out::Exit::Done),
+    }
+}

@@ -1,0 +1,350 @@
+//! train, runs, run.
+
+use crate::app;
+use crate::args::{RunVerb, Train};
+use crate::out::{Exit, Failed, ask, cost, line, note, print_json, rate, table};
+use curfew_core::plan::OutcomeResult;
+use curfew_core::run::RunState;
+use curfew_core::{Cx, Error, ErrorKind, RunId, say};
+use curfew_engine::{Engine, LaunchRequest, RunView};
+use curfew_series::store::Reader;
+use std::io::Write;
+use std::time::Duration;
+
+pub(crate) async fn train(args: Train, json: bool) -> Result<Exit, Failed> {
+    let engine = app::engine()?;
+    let cx = engine.cx();
+    let request = LaunchRequest {
+        dir: args.dir,
+        entry: args.entry,
+        name: args.name,
+        data: args.data,
+        hyper: args.hyper,
+        machine: args.on,
+        curfew: args.curfew,
+        spend: args.spend,
+        stop_on_nan: args.stop_on_nan,
+        flat_epochs: args.stop_when_flat,
+        flat_metric: None,
+    };
+    let (spec, quote) = engine.plan_run(&cx, &request).await?;
+    let now = cx.clock().local();
+    note(format!("{} on {}: {}", say::clean(&spec.name, 80), spec.machine, rate(&quote.rate)));
+    for caution in &quote.cautions {
+        note(format!("Note: {} {}", caution.says, caution.risk));
+    }
+    note(format!("Goes home at {}, {}.", say::when(spec.curfew, &now), quote.enforcer));
+    let view = engine.launch(&cx, &spec).await?;
+    note(format!("Started as {}.", view.spec.id));
+    let view = if args.wait { follow(&engine, &cx, &spec.id, json).await? } else { view };
+    if json {
+        print_json(&serde_json::json!({ "id": view.spec.id, "state": view.status.state }));
+    } else if args.wait {
+        summary(&view);
+    } else {
+        line(view.spec.id.as_str());
+    }
+    Ok(if args.wait && view.status.state != RunState::Completed { Exit::Failed } else { Exit::Done })
+}
+
+/// Shows the log as it grows (on stderr where stdout carries JSON) until the run is over.
+pub(crate) async fn follow(engine: &Engine, cx: &Cx, id: &RunId, json: bool) -> Result<RunView, Failed> {
+    let mut at = String::new();
+    loop {
+        let view = engine.run(cx, id).await?;
+        // What the state says is over was written before it: one more read gets the log's end.
+        let over = view.status.state.is_over();
+        loop {
+            let chunk = match engine.run_log(cx, id, &at, 1 << 16).await {
+                Ok(chunk) => chunk,
+                Err(e) if e.kind() == ErrorKind::NotFound => break,
+                Err(e) => return Err(e.into()),
+            };
+            if chunk.bytes.is_empty() {
+                break;
+            }
+            // The log goes to the terminal as it is; a reader that has gone away ends nothing.
+            let _ = if json {
+                std::io::stderr().write_all(&chunk.bytes)
+            } else {
+                std::io::stdout().write_all(&chunk.bytes)
+            };
+            at = chunk.next;
+        }
+        if over {
+            return Ok(view);
+        }
+        engine.turn(cx).await?;
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+/// The end of a run, in a few lines.
+pub(crate) fn summary(view: &RunView) {
+    let status = &view.status;
+    let took = match (status.started, status.ended) {
+        (Some(from), Some(to)) => format!(" after {}", say::duration(to.duration_since(from))),
+        _ => String::new(),
+    };
+    note(format!("{} {}{took}. {}.", say::clean(&view.spec.name, 80), status.state.word(), cost(&status.so_far)));
+    if let Some(by) = &status.ended_by {
+        note(format!("It ended because {}.", say::clean(by, 200)));
+    }
+    if let Some(failure) = &status.failure {
+        note(say::clean(&failure.what, 1000));
+        for text in &failure.log_end {
+            note(format!("  | {}", say::clean(text, 300)));
+        }
+        note(format!("Next: {}", say::clean(&failure.next, 1000)));
+    }
+}
+
+pub(crate) async fn list(json: bool) -> Result<Exit, Failed> {
+    let engine = app::engine()?;
+    let cx = engine.cx();
+    let views = engine.runs(&cx, true).await?;
+    if json {
+        print_json(&serde_json::json!({ "runs": views.iter().map(json_of).collect::<Vec<_>>() }));
+        return Ok(Exit::Done);
+    }
+    if views.is_empty() {
+        note("No runs yet. Start one with curfew train DIR.");
+    } else {
+        let now = cx.clock().local();
+        let row = |v: &RunView| {
+            let loss = v.loss.as_ref().map_or_else(String::new, |m| format!("{} {:.4}", m.name, m.last));
+            let curfew = v.status.curfew.as_ref().filter(|_| !v.status.state.is_over());
+            vec![
+                v.spec.id.to_string(),
+                v.status.state.word().into(),
+                v.place.clone(),
+                say::when(v.status.created, &now),
+                loss,
+                curfew.map_or_else(String::new, |c| say::when(c.at, &now)),
+                cost(&v.status.so_far),
+            ]
+        };
+        let rows: Vec<_> = views.iter().map(row).collect();
+        table(&["ID", "STATE", "WHERE", "STARTED", "LOSS", "CURFEW", "SO FAR"], &rows);
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) fn json_of(view: &RunView) -> serde_json::Value {
+    serde_json::json!({
+        "id": view.spec.id, "name": view.spec.name, "state": view.status.state, "machine": view.spec.machine,
+        "place": view.place, "owner": view.spec.owner, "entry": view.spec.entry, "dir": view.spec.dir,
+        "hyperparameters": view.spec.hyper, "created": view.status.created, "started": view.status.started,
+        "ended": view.status.ended, "exit_code": view.status.exit_code, "ended_by": view.status.ended_by,
+        "failure": view.status.failure, "detail": view.status.detail, "model": view.status.model,
+        "curfew": view.status.curfew, "usd_per_hour": view.status.rate, "so_far": view.status.so_far,
+        "loss": view.loss, "epochs": view.epochs, "lab": view.lab,
+    })
+}
+
+pub(crate) async fn run(verb: RunVerb, json: bool) -> Result<Exit, Failed> {
+    let engine = app::engine()?;
+    let cx = engine.cx();
+    match verb {
+        RunVerb::Show { id } => {
+            let view = engine.run(&cx, &engine.find_run(&id).await?).await?;
+            if json {
+                print_json(&json_of(&view));
+            } else {
+                show(&view, &cx);
+            }
+            Ok(Exit::Done)
+        }
+        RunVerb::Log { id, follow: true } => {
+            let id = engine.find_run(&id).await?;
+            follow(&engine, &cx, &id, json).await?;
+            Ok(Exit::Done)
+        }
+        RunVerb::Log { id, follow: false } => {
+            let id = engine.find_run(&id).await?;
+            let mut at = String::new();
+            let mut whole = Vec::new();
+            loop {
+                let chunk = engine.run_log(&cx, &id, &at, 1 << 20).await?;
+                if chunk.bytes.is_empty() {
+                    break;
+                }
+                at = chunk.next;
+                if json {
+                    whole.extend(chunk.bytes);
+                } else {
+                    let _ = std::io::stdout().write_all(&chunk.bytes);
+                }
+            }
+            if json {
+                print_json(&serde_json::json!({ "id": id, "log": String::from_utf8_lossy(&whole) }));
+            }
+            Ok(Exit::Done)
+        }
+        RunVerb::Metrics { id } => {
+            let id = engine.find_run(&id).await?;
+            metrics(&engine, &id, json)
+        }
+        RunVerb::Figure { id, output } => {
+            let id = engine.find_run(&id).await?;
+            let view = engine.run(&cx, &id).await?;
+            let dir = engine.home().series(&id);
+            curfew_figures::run_figure(&dir, &view.spec, &output)?;
+            note(format!("Wrote {}.", output.display()));
+            if json {
+                print_json(&serde_json::json!({ "id": id, "file": output }));
+            }
+            Ok(Exit::Done)
+        }
+        RunVerb::Extend { id, curfew } => {
+            let id = engine.find_run(&id).await?;
+            let (at, enforcer) = engine.extend_run(&cx, &id, &curfew).await?;
+            note(format!("{id} goes home at {}, {enforcer}.", say::when(at, &cx.clock().local())));
+            if json {
+                print_json(&serde_json::json!({ "id": id, "curfew": { "at": at, "enforcer": enforcer } }));
+            }
+            Ok(Exit::Done)
+        }
+        RunVerb::Stop { id, wait } => {
+            let id = engine.find_run(&id).await?;
+            let mut view = engine.stop_run(&cx, &id, "you stopped it").await?;
+            while wait && !view.status.state.is_over() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                view = engine.run(&cx, &id).await?;
+            }
+            note(format!("{id} is {}.", view.status.state.word()));
+            if json {
+                print_json(&serde_json::json!({ "id": id, "state": view.status.state }));
+            }
+            Ok(Exit::Done)
+        }
+        RunVerb::Rm { id, yes } => {
+            let id = engine.find_run(&id).await?;
+            if !yes && !ask(&format!("Remove {id} with its log, model and all files?")) {
+                return Ok(Exit::Failed);
+            }
+            let outcome = engine.remove(&cx, &engine.run_key(&id).await?).await?;
+            removed(&outcome, json)
+        }
+    }
+}
+
+/// Tells how a removal of one ended.
+pub(crate) fn removed(outcome: &curfew_core::plan::Outcome, json: bool) -> Result<Exit, Failed> {
+    if json {
+        print_json(outcome);
+    }
+    match &outcome.result {
+        OutcomeResult::Removed => note(format!("Removed {}.", say::clean(&outcome.name, 80))),
+        OutcomeResult::AlreadyGone => note(format!("{} was gone already.", say::clean(&outcome.name, 80))),
+        OutcomeResult::Skipped { why } | OutcomeResult::Failed { why } => {
+            let message = format!("{} was not removed: {why}", say::clean(&outcome.name, 80));
+            return Err(Error::new(ErrorKind::Conflict, "remove it", message)
+                .bill(curfew_core::error::Bill::StillRunning)
+                .into());
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn show(view: &RunView, cx: &Cx) {
+    let now = cx.clock().local();
+    let status = &view.status;
+    line(format!("{}  ({})", view.spec.id, say::clean(&view.spec.name, 80)));
+    let detail = status.detail.as_deref().map(|d| format!(": {}", say::clean(d, 200))).unwrap_or_default();
+    line(format!("  state    {}{detail}", status.state.word()));
+    line(format!("  where    {} ({})", view.place, view.spec.machine));
+    line(format!("  cost     {}; so far {}", rate(&status.rate), cost(&status.so_far)));
+    if let Some(started) = status.started {
+        let until = status.ended.unwrap_or(cx.now());
+        line(format!("  ran      {} since {}", say::duration(until.duration_since(started)), say::when(started, &now)));
+    }
+    if let Some(curfew) = status.curfew.as_ref().filter(|_| !status.state.is_over()) {
+        line(format!("  curfew   {}, {}", say::when(curfew.at, &now), curfew.enforcer));
+    }
+    if let Some((done, total)) = view.epochs {
+        let total = total.map(|t| format!(" of {t}")).unwrap_or_default();
+        line(format!("  epoch    {done}{total}"));
+    }
+    if let Some(loss) = &view.loss {
+        line(format!(
+            "  {:<8} {:.6}, best {:.6}, {} points",
+            say::clean(&loss.name, 30),
+            loss.last,
+            loss.best,
+            loss.count
+        ));
+    }
+    if let Some(model) = &status.model {
+        line(format!("  model    {}", say::clean(model, 300)));
+    }
+    if let Some(by) = &status.ended_by {
+        line(format!("  ended    because {}", say::clean(by, 200)));
+    }
+    if let Some(failure) = &status.failure {
+        line(format!("  failure  {}", say::clean(&failure.what, 1000)));
+        for text in &failure.log_end {
+            line(format!("    | {}", say::clean(text, 300)));
+        }
+        line(format!("  next     {}", say::clean(&failure.next, 1000)));
+    }
+}
+
+fn metrics(engine: &Engine, id: &RunId, json: bool) -> Result<Exit, Failed> {
+    let dir = engine.home().series(id);
+    let failed = |e: curfew_series::Error| {
+        Error::new(ErrorKind::Corrupt, "read the metrics", format!("the loss series of {id} cannot be read"))
+            .caused_by(e)
+    };
+    let metrics = match Reader::open(&dir) {
+        Ok(reader) => {
+            let mut all = Vec::new();
+            for m in reader.metrics() {
+                let points: Vec<_> = reader.points(m.id, 0..u64::MAX).collect::<Result<_, _>>().map_err(failed)?;
+                all.push((m, points));
+            }
+            all
+        }
+        // Nothing printed yet is no error: there are simply no metrics.
+        Err(_) if !dir.exists() => Vec::new(),
+        Err(e) => return Err(failed(e).into()),
+    };
+    if json {
+        let time = |ms: i64| jiff::Timestamp::from_millisecond(ms).map(|t| t.to_string()).unwrap_or_default();
+        // JSON has no NaN and no infinity: they are the strings "NaN", "Infinity", "-Infinity".
+        let value = |v: f64| {
+            if v.is_finite() {
+                serde_json::json!(v)
+            } else if v.is_nan() {
+                "NaN".into()
+            } else if v > 0.0 {
+                "Infinity".into()
+            } else {
+                "-Infinity".into()
+            }
+        };
+        let metrics: Vec<_> = metrics
+            .iter()
+            .map(|(m, points)| {
+                let points: Vec<_> = points
+                    .iter()
+                    .map(|p| serde_json::json!({ "step": p.step, "epoch": p.epoch, "time": time(p.time_ms), "value": value(p.value) }))
+                    .collect();
+                serde_json::json!({ "name": m.name, "rank": m.rank, "points": points })
+            })
+            .collect();
+        print_json(&serde_json::json!({ "metrics": metrics }));
+    } else if metrics.is_empty() {
+        note("No metrics yet. Print them as loss=0.41, one line an epoch or step.");
+    } else {
+        let rows: Vec<_> = metrics
+            .iter()
+            .map(|(m, _)| {
+                let best = m.best.map_or_else(String::new, |b| format!("{b}"));
+                vec![m.name.clone(), m.count.to_string(), format!("{}", m.first), format!("{}", m.last), best]
+            })
+            .collect();
+        table(&["METRIC", "POINTS", "FIRST", "LAST", "BEST"], &rows);
+    }
+    Ok(Exit::Done)
+}
