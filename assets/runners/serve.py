@@ -36,6 +36,7 @@ import json
 import math
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -163,14 +164,19 @@ class Stats:
 
 
 def serve(options, stats):
-    stopped = threading.Event()
+    stopped = False  # a plain name: a second signal inside Event.set() would wait for the first for ever
     loading = False  # while it is, the main thread is inside the script and only an exception gets it out
 
     def stop(_signal, _frame):
-        stopped.set()
+        nonlocal stopped
+        stopped = True
         if loading:
             raise Stop
 
+    # A signal that comes just before a wait, or to another thread, does not end the wait; a byte in a socket does.
+    bell, ringer = socket.socketpair()
+    ringer.setblocking(False)
+    signal.set_wakeup_fd(ringer.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     endpoint = os.path.join(options.state_dir, "endpoint.json")
@@ -182,7 +188,7 @@ def serve(options, stats):
         raise Failure(6, "port", what, "Choose another port, or 0 for any free one.")
     host, port = server.server_address[:2]
     url = "http://%s:%d" % ("[%s]" % host if ":" in host else host, port)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.5}, daemon=True).start()
     threading.Thread(target=stats.write_while_serving, daemon=True).start()
     try:
         stats.write()
@@ -195,14 +201,15 @@ def serve(options, stats):
             script = usual if os.path.isfile(usual) else None
         say("curfew: loading the model %s for %s" % (options.name, url))
         loading = True
-        if stopped.is_set():
+        if stopped:
             raise Stop
         server.model = Model(options.model_dir, load_script(script))
         stats.loaded_ms = now_ms()
         loading = False
         stats.write()
         say("curfew: serving %s on %s" % (options.name, url))
-        stopped.wait()
+        while not stopped:
+            bell.recv(1)
     except OSError as error:
         raise state_failure(options.state_dir, error)
     finally:
