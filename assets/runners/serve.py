@@ -5,9 +5,10 @@
 
 The script (--script, else DIR/code/inference.py, else none) may define model_fn(model_dir),
 input_fn(body, content_type), predict_fn(data, model), output_fn(prediction, accept), or transform_fn(model, body,
-content_type, accept) in place of the last three. What it leaves out is filled in as AWS's scikit-learn container does:
-CSV, JSON and NumPy in and out, one line of CSV is one row, `model.predict`. One addition, since that container has
-none: without a model_fn the single model file in DIR is loaded (see `find_model`).
+content_type, accept) in place of the last three; each may take a context as one argument more. What it leaves out is
+filled in as AWS's scikit-learn container does: CSV, JSON and NumPy in and out, `model.predict`. Two additions, since
+that container lacks them (default_inference.py takes both there): without a model_fn the single model file in DIR is
+loaded (see `find_model`), and one line of CSV is one row.
 
 Routes: POST /invocations, GET /ping (200 once the model is loaded, 503 before), GET /stats (JSON, see `Stats.view`).
 Answers to /invocations: 200, 400 a body that does not parse, 406 an Accept we cannot write, 411 no Content-Length,

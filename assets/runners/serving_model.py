@@ -6,6 +6,7 @@ script that brings its own four functions needs none of them.
 
 import csv
 import importlib.util
+import inspect
 import io
 import json
 import math
@@ -233,6 +234,13 @@ def load_script(path):
     return module
 
 
+class Context:
+    """What AWS's newer toolkit hands to a function that asks for one argument more; of it, what makes sense here."""
+
+    def __init__(self, model_dir):
+        self.system_properties = {"model_dir": model_dir, "gpu_id": None}
+
+
 class Model:
     """A loaded model and the functions that answer for it."""
 
@@ -250,8 +258,9 @@ class Model:
             )
         self.function = function
         self.one_at_a_time = threading.Lock()
+        self.context = Context(model_dir)
         try:
-            self.model = (function["model_fn"] or load_model)(model_dir)
+            self.model = self.run(function["model_fn"] or load_model, model_dir)
         except (Failure, Stop):
             raise
         except ModuleNotFoundError as error:
@@ -277,16 +286,26 @@ class Model:
                 result = self.call("output_fn", encode, prediction, accept)
             return self.reply(result, accept)
 
+    def run(self, function, *arguments):
+        """Calls it, with a context if it has room for one argument more, which is how AWS's toolkit decides too."""
+        try:
+            takes_context = len(inspect.signature(function).parameters) == len(arguments) + 1
+        except (TypeError, ValueError):  # a function of C that does not tell
+            takes_context = False
+        return function(*arguments, self.context) if takes_context else function(*arguments)
+
     def call(self, key, default, *arguments):
         try:
-            return (self.function[key] or default)(*arguments)
+            return self.run(self.function[key] or default, *arguments)
         except Refusal:
             raise
         except BaseException as error:  # SystemExit too: a script's exit() ends the request, not the endpoint
             traceback.print_exc()
             status = 500
             if type(error).__name__ == "UnsupportedFormatError":  # AWS's own, which its helpers raise
-                status = 415 if key == "input_fn" else 406
+                status = 406 if key == "output_fn" else 415
+            elif any(base.__name__ == "BaseInferenceToolkitError" for base in type(error).__mro__):  # likewise
+                status = int(error.status_code)
             elif key == "input_fn" and isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
                 status = 400
             raise Refusal(status, "%s raised %s: %s" % (key, type(error).__name__, error))
