@@ -203,7 +203,7 @@ def contract():
             "k=v,k=v sorted by key",
             "environment": "a text as it is, nothing for None, anything else as JSON with sorted keys, no spaces and "
             "non-ASCII escaped; SM_HP_ and SM_CHANNEL_ names are upper-cased and not changed otherwise",
-            "floats": "written as Python's repr: shortest digits, an exponent below 1e-4 and from 1e16, as 1e-05, 1e+16",
+            "floats": "written as Python's repr: shortest digits, an exponent below 1e-4 and from 1e16: 1e-05, 1e+16",
         },
         "example": {"hyperparameters": HYPERPARAMETERS, "channels": CHANNELS, "entry": "train.py", "files": files},
         "command": {"cwd": seen["cwd"], "arguments": seen["orig"]},
