@@ -60,7 +60,13 @@ async fn series() -> Json<serde_json::Value> {
 
 async fn log() -> Response {
     let lines = (0..200).map(|i| {
-        format!("20:31:{:02} epoch {} step {} loss=0.{} \u{1b}[32macc=0.83\u{1b}[0m <b>x</b>\n", i % 60, i / 7, i * 20, 4000 + i)
+        format!(
+            "20:31:{:02} epoch {} step {} loss=0.{} \u{1b}[32macc=0.83\u{1b}[0m <b>x</b>\n",
+            i % 60,
+            i / 7,
+            i * 20,
+            4000 + i
+        )
     });
     ([("curfew-next", "1"), ("curfew-end", "1")], lines.collect::<String>()).into_response()
 }

@@ -50,7 +50,13 @@ fn text_can_be_read() {
         ("mark-ink", &["mark"]),
         ("card", &["green"]),
     ];
-    let edges: &[(&str, &[&str])] = &[("edge", &["card", "paper"]), ("blue", &["card", "paper"]), ("violet", &["card"]), ("teal", &["card"]), ("pink", &["card"])];
+    let edges: &[(&str, &[&str])] = &[
+        ("edge", &["card", "paper"]),
+        ("blue", &["card", "paper"]),
+        ("violet", &["card"]),
+        ("teal", &["card"]),
+        ("pink", &["card"]),
+    ];
     for (name, theme) in [("light", &light), ("dark", &dark)] {
         for (least, pairs) in [(4.5, pairs), (3.0, edges)] {
             for (text, grounds) in pairs {

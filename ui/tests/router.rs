@@ -61,17 +61,21 @@ impl Stage {
     /// As htmx does. Answers status, where to go, body.
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> (StatusCode, Option<String>, String) {
         let form = encode(form);
-        let request = Request::post(path).header("hx-request", "true").header("content-type", "application/x-www-form-urlencoded");
+        let request = Request::post(path)
+            .header("hx-request", "true")
+            .header("content-type", "application/x-www-form-urlencoded");
         let (status, headers, body) = self.send(request.body(Body::from(form)).unwrap()).await;
         (status, headers.get("hx-location").map(|v| v.to_str().unwrap().to_owned()), body)
     }
     async fn launch(&self) -> String {
-        let (status, to, body) = self.post("/runs", &[("dir", &self.path("iris")), ("hyper_key", "epochs"), ("hyper_value", "3")]).await;
+        let (status, to, body) =
+            self.post("/runs", &[("dir", &self.path("iris")), ("hyper_key", "epochs"), ("hyper_value", "3")]).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         to.unwrap().trim_start_matches("/runs/").to_owned()
     }
     async fn deploy(&self) -> String {
-        let (status, to, body) = self.post("/endpoints", &[("model", &self.path("model.joblib")), ("name", "demo")]).await;
+        let (status, to, body) =
+            self.post("/endpoints", &[("model", &self.path("model.joblib")), ("name", "demo")]).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         to.unwrap().trim_start_matches("/endpoints/").to_owned()
     }
@@ -91,7 +95,20 @@ fn encode(form: &[(&str, &str)]) -> String {
 #[tokio::test]
 async fn every_answer_carries_the_headers() {
     let stage = Stage::new();
-    for path in ["/", "/train", "/endpoints", "/sweep", "/labs", "/settings", "/static/panel.css", "/static/htmx.js", "/nowhere", "/runs/none", "/static/none", "/train/price?dir=x"] {
+    for path in [
+        "/",
+        "/train",
+        "/endpoints",
+        "/sweep",
+        "/labs",
+        "/settings",
+        "/static/panel.css",
+        "/static/htmx.js",
+        "/nowhere",
+        "/runs/none",
+        "/static/none",
+        "/train/price?dir=x",
+    ] {
         let (_, headers, _) = stage.send(Request::get(path).body(Body::empty()).unwrap()).await;
         let check = |name: &str, value: &str| assert_eq!(headers.get(name).unwrap(), value, "{path}");
         check("content-security-policy", headers::CSP);
@@ -123,7 +140,16 @@ async fn everything_a_page_loads_is_there() {
 #[tokio::test]
 async fn an_unknown_address_is_a_page_that_says_so() {
     let stage = Stage::new();
-    for path in ["/nowhere", "/runs/none-1", "/runs/..%2f..%2fetc", "/endpoints/Bad%20Name", "/plans/plan-none", "/labs/none", "/labs/sessions/none", "/runs/none-1/log"] {
+    for path in [
+        "/nowhere",
+        "/runs/none-1",
+        "/runs/..%2f..%2fetc",
+        "/endpoints/Bad%20Name",
+        "/plans/plan-none",
+        "/labs/none",
+        "/labs/sessions/none",
+        "/runs/none-1/log",
+    ] {
         let (status, body) = stage.get(path).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
         assert!(body.contains("<h1>Not found</h1>") && body.contains("id=\"rail\""), "{path}: {body}");
@@ -172,7 +198,10 @@ async fn a_bad_form_keeps_what_was_typed() {
 async fn a_run_from_form_to_removal() {
     let stage = Stage::new();
     let (_, price) = stage.get(&format!("/train/price?{}", encode(&[("dir", &stage.path("iris"))]))).await;
-    assert!(price.contains("$1.00") && price.contains("at most $4.00") && price.contains("Goes home at 22:30"), "{price}");
+    assert!(
+        price.contains("$1.00") && price.contains("at most $4.00") && price.contains("Goes home at 22:30"),
+        "{price}"
+    );
     let id = stage.launch().await;
     let (status, page) = stage.get(&format!("/runs/{id}")).await;
     assert_eq!(status, StatusCode::OK);
@@ -232,7 +261,8 @@ async fn a_sweep_from_table_to_outcome() {
     assert_eq!(to.as_deref(), Some("/sweep"));
     let (_, page) = stage.get("/sweep").await;
     let boxes = tags(&page);
-    let key = boxes.iter().find(|t| t.get("name") == Some("key")).and_then(|t| t.get("value")).unwrap().replace("&#38;", "&");
+    let key =
+        boxes.iter().find(|t| t.get("name") == Some("key")).and_then(|t| t.get("value")).unwrap().replace("&#38;", "&");
     // Keep it, which the verdict shows.
     let (status, _, body) = stage.post("/sweep/keep", &[("key", &key), ("until", "never")]).await;
     assert!(status == StatusCode::UNPROCESSABLE_ENTITY && body.contains("value=\"never\""), "{body}");
@@ -250,12 +280,18 @@ async fn a_sweep_from_table_to_outcome() {
     let (_, to, body) = stage.post("/sweep/plan", &[("key", &key)]).await;
     let plan = to.unwrap_or_else(|| panic!("{body}"));
     let (_, page) = stage.get(&plan).await;
-    assert!(page.contains("Review the plan") && page.contains("at work now") && page.contains("id=\"plan-run\""), "{page}");
+    assert!(
+        page.contains("Review the plan") && page.contains("at work now") && page.contains("id=\"plan-run\""),
+        "{page}"
+    );
     assert!(stage.engine.run(&stage.engine.cx(), &id.parse().unwrap()).await.is_ok(), "reviewing removes nothing");
     let (_, to, body) = stage.post(&format!("{plan}/run"), &[]).await;
     assert_eq!(to.as_deref(), Some(plan.as_str()), "{body}");
     let (_, page) = stage.get(&plan).await;
-    assert!(page.contains("What was done") && page.contains("1 removed") && !page.contains("id=\"plan-run\""), "{page}");
+    assert!(
+        page.contains("What was done") && page.contains("1 removed") && !page.contains("id=\"plan-run\""),
+        "{page}"
+    );
 }
 
 #[tokio::test]
@@ -265,12 +301,14 @@ async fn a_lab_session_ends_with_proof() {
     assert_eq!(to.as_deref(), Some("/labs"));
     let (_, labs) = stage.get("/labs").await;
     assert!(labs.contains("Lab &#60;10&#62;") && labs.contains("id=\"end-of-lab\""), "{labs}");
-    let session = tags(&labs).iter().find(|t| t.get("id") == Some("end-of-lab")).unwrap().get("href").unwrap().to_owned();
+    let session =
+        tags(&labs).iter().find(|t| t.get("id") == Some("end-of-lab")).unwrap().get("href").unwrap().to_owned();
     stage.launch().await;
     let (_, page) = stage.get(&session).await;
     assert!(page.contains("data-clean=\"false\"") && page.contains("Not clean: 1 thing is still there"), "{page}");
     let (_, dialog) = stage.get(&format!("{session}/clear")).await;
-    let checked = tags(&dialog).iter().find(|t| t.get("name") == Some("checked")).unwrap().get("value").unwrap().to_owned();
+    let checked =
+        tags(&dialog).iter().find(|t| t.get("name") == Some("checked")).unwrap().get("value").unwrap().to_owned();
     let (status, ..) = stage.post(&format!("{session}/clear"), &[("checked", "another")]).await;
     assert_eq!(status, StatusCode::CONFLICT, "only what was seen is ended");
     let (_, to, body) = stage.post(&format!("{session}/clear"), &[("checked", &checked)]).await;
@@ -320,19 +358,29 @@ async fn a_run_page_wakes_when_its_files_grow() {
     let stage = Stage::new();
     let id = stage.launch().await;
     let (_, page) = stage.get(&format!("/runs/{id}")).await;
-    let cursor = tags(&page).iter().find(|t| t.get("id") == Some("page")).unwrap().get("data-cursor").unwrap().to_owned();
+    let cursor =
+        tags(&page).iter().find(|t| t.get("id") == Some("page")).unwrap().get("data-cursor").unwrap().to_owned();
     let series = format!("/runs/{id}/series.json");
     let (_, empty) = stage.get(&series).await;
     let version = serde_json::from_str::<serde_json::Value>(&empty).unwrap()["version"].as_str().unwrap().to_owned();
     assert_eq!(stage.get(&format!("{series}?after={version}")).await.0, StatusCode::NO_CONTENT);
     let (panel, path) = (stage.panel.clone(), format!("/runs/{id}?after={cursor}"));
-    let waiting = tokio::spawn(async move { read(panel.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()).await });
+    let waiting = tokio::spawn(async move {
+        read(panel.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()).await
+    });
     let dir = stage.engine.home().series(&id.parse().unwrap());
     let mut writer = curfew_series::store::Writer::open(&dir).unwrap();
     for step in 0..100_u64 {
         let value = if step == 50 { f64::NAN } else { 1.0 / (step + 1) as f64 };
         writer
-            .append(&curfew_series::Point { metric: "loss", rank: None, step: Some(step), epoch: None, time_ms: step as i64, value })
+            .append(&curfew_series::Point {
+                metric: "loss",
+                rank: None,
+                step: Some(step),
+                epoch: None,
+                time_ms: step as i64,
+                value,
+            })
             .unwrap();
     }
     writer.flush().unwrap();
@@ -340,7 +388,10 @@ async fn a_run_page_wakes_when_its_files_grow() {
     assert!(body.contains("id=\"chart\""));
     let (_, json) = stage.get(&format!("{series}?after={version}&x=step&width=1000")).await;
     let chart: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((chart["metrics"][0]["count"].as_u64(), chart["metrics"][0]["x"].as_array().unwrap().len()), (Some(100), 100));
+    assert_eq!(
+        (chart["metrics"][0]["count"].as_u64(), chart["metrics"][0]["x"].as_array().unwrap().len()),
+        (Some(100), 100)
+    );
     assert_eq!(chart["metrics"][0]["mean"][50], serde_json::Value::Null, "a NaN is a hole, never a number");
     let (_, page) = stage.get(&format!("/runs/{id}")).await;
     assert!(page.contains("data-metric=\"loss\"") && page.contains("1 not finite"), "{page}");
@@ -366,7 +417,11 @@ async fn the_door_of_serve() {
     assert_eq!(ask(Request::get("/train").header(host.0, host.1).header(known.0, known.1)).await.0, StatusCode::OK);
     assert_eq!(ask(Request::get("/static/panel.css").header(host.0, host.1)).await.0, StatusCode::UNAUTHORIZED);
     let post = |origin| {
-        Request::post("/sweep").header(host.0, host.1).header(known.0, known.1).header("hx-request", "true").header("origin", origin)
+        Request::post("/sweep")
+            .header(host.0, host.1)
+            .header(known.0, known.1)
+            .header("hx-request", "true")
+            .header("origin", origin)
     };
     assert_eq!(ask(post("http://evil.example")).await.0, StatusCode::FORBIDDEN);
     assert_eq!(ask(post("http://127.0.0.1:4000")).await.0, StatusCode::OK);

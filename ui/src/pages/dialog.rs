@@ -1,6 +1,6 @@
 //! What stands in the dialog: one question, its consequences, its answer.
 
-use super::parts::{Field, Name, Told};
+use super::parts::{Field, Name, Text, Told};
 use askama::Template;
 
 /// A question before something is done.
@@ -10,7 +10,7 @@ pub struct Confirm {
     /// "Stop “iris”?"
     pub title: Name,
     /// What it does and what it means for the bill.
-    pub says: Vec<Name>,
+    pub says: Vec<Text>,
     /// Where the answer goes.
     pub post: String,
     /// Sent along.

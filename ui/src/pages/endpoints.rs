@@ -1,6 +1,6 @@
 //! Endpoints: all of them, and the form that makes one.
 
-use super::parts::{Field, Name, Price, Tag, Told};
+use super::parts::{Field, Name, Price, Tag, Text, Told};
 use super::shell::Shell;
 use super::train::PriceLine;
 use askama::Template;
@@ -76,9 +76,9 @@ pub struct Caution {
     /// The code it is confirmed by.
     pub code: Name,
     /// What.
-    pub says: Name,
+    pub says: Text,
     /// What could happen.
-    pub risk: Name,
+    pub risk: Text,
     /// Must it be confirmed?
     pub ask: bool,
     /// Has it been?

@@ -1,6 +1,6 @@
 //! Labs: guided labs, lab sessions, and the end of one.
 
-use super::parts::{Field, Name, Price, Told};
+use super::parts::{Field, Name, Price, Text, Told};
 use super::shell::Shell;
 use super::today::GapLine;
 use askama::Template;
@@ -31,7 +31,7 @@ pub struct GuidedCard {
     /// Its title.
     pub title: Name,
     /// In one sentence.
-    pub summary: Name,
+    pub summary: Text,
     /// How long it takes.
     pub minutes: u32,
 }
@@ -62,7 +62,7 @@ pub struct Guided {
     /// Its title.
     pub title: Name,
     /// In one sentence.
-    pub summary: Name,
+    pub summary: Text,
     /// In order.
     pub steps: Vec<Step>,
     /// Another session is on: its name.
@@ -110,7 +110,7 @@ pub struct Step {
     /// Its title.
     pub title: Name,
     /// What happens, in plain words.
-    pub text: Name,
+    pub text: Text,
     /// How far it is.
     pub progress: Progress,
     /// How it stands: "epoch 31 of 60, loss 0.41".
@@ -132,7 +132,7 @@ pub struct LabAnswer {
     /// What was asked.
     pub asked: Name,
     /// The whole answer.
-    pub whole: Name,
+    pub whole: Text,
 }
 
 /// A session's end: what is still there, what it costs, one button, the proof.
@@ -152,7 +152,7 @@ pub struct Session {
     /// The last check.
     pub report: Option<Report>,
     /// What came of ending things just now.
-    pub outcomes: Vec<(Name, super::parts::Tag, Name)>,
+    pub outcomes: Vec<(Name, super::parts::Tag, Text)>,
     /// Can the host save files? Where not, they are downloads.
     pub can_save: bool,
     /// What went wrong.
@@ -179,7 +179,7 @@ pub struct Report {
     /// What could not be read.
     pub gaps: Vec<GapLine>,
     /// What was read.
-    pub read: Vec<Name>,
+    pub read: Vec<Text>,
     /// What the session has cost.
     pub spent: Price,
 }

@@ -18,7 +18,7 @@ pub mod sweep;
 pub mod today;
 pub mod train;
 
-pub use parts::Name;
+pub use parts::{Name, Text};
 pub use shell::Shell;
 
 /// A complete HTML text. Made only by templates.

@@ -25,6 +25,25 @@ impl<T: AsRef<str>> From<T> for Name {
     }
 }
 
+/// A sentence or more from outside: a reason, a step, a log line. As [`Name`], cut at [`Text::MOST`] characters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Text(pub String);
+
+impl Text {
+    /// How many characters of a text are shown.
+    pub const MOST: usize = 4000;
+}
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&say::clean(&self.0, Self::MOST))
+    }
+}
+impl<T: AsRef<str>> From<T> for Text {
+    fn from(text: T) -> Self {
+        Self(text.as_ref().to_owned())
+    }
+}
+
 /// A cost in the words of a page: never a bare number, never a zero for what is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
@@ -136,22 +155,22 @@ impl Field {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// What happened.
-    pub happened: Name,
+    pub happened: Text,
     /// What it means for the bill.
-    pub bill: Name,
+    pub bill: Text,
     /// What to do.
-    pub next: Name,
+    pub next: Text,
     /// For whoever digs deeper.
-    pub details: Vec<Name>,
+    pub details: Vec<Text>,
 }
 
 impl From<&Notice> for Told {
     fn from(notice: &Notice) -> Self {
         Self {
-            happened: Name::from(&notice.happened),
-            bill: Name::from(&notice.bill),
-            next: Name::from(&notice.next),
-            details: notice.details.iter().map(Name::from).collect(),
+            happened: Text::from(&notice.happened),
+            bill: Text::from(&notice.bill),
+            next: Text::from(&notice.next),
+            details: notice.details.iter().map(Text::from).collect(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A frozen removal plan: each step before it is run, each outcome after.
 
-use super::parts::{Name, Price, Tag, Told};
+use super::parts::{Name, Price, Tag, Text, Told};
 use super::shell::Shell;
 use super::today::GapLine;
 use askama::Template;
@@ -41,9 +41,9 @@ pub struct PlanLine {
     /// It was at work when the plan was made.
     pub at_work: bool,
     /// Why.
-    pub why: Vec<Name>,
+    pub why: Vec<Text>,
     /// What is done, in order, and whether it can be undone.
-    pub steps: Vec<(Name, bool)>,
+    pub steps: Vec<(Text, bool)>,
     /// What ending it saves a day.
     pub a_day: Price,
     /// Disk it frees.
@@ -58,5 +58,5 @@ pub struct PlanOutcome {
     /// "removed", "skipped".
     pub tag: Tag,
     /// Why, where there is something to say.
-    pub why: Name,
+    pub why: Text,
 }

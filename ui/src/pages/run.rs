@@ -1,6 +1,6 @@
 //! A run: how it stands, its curves, its log, what ends it.
 
-use super::parts::{Name, Tag, Told};
+use super::parts::{Name, Tag, Text, Told};
 use super::shell::Shell;
 use askama::Template;
 
@@ -63,11 +63,11 @@ pub struct Stat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failed {
     /// What happened.
-    pub what: Name,
+    pub what: Text,
     /// What to do.
-    pub next: Name,
+    pub next: Text,
     /// The log's last lines.
-    pub log_end: Vec<Name>,
+    pub log_end: Vec<Text>,
 }
 
 /// A metric in the list: the text that says what the chart shows.

@@ -1,6 +1,6 @@
 //! Sweep: everything that is there, judged, with evidence; and what could not be read.
 
-use super::parts::{Name, Price, Tag, Told};
+use super::parts::{Name, Price, Tag, Text, Told};
 use super::shell::Shell;
 use super::today::GapLine;
 use askama::Template;
@@ -16,7 +16,7 @@ pub struct Sweep {
     /// "read 3 minutes ago"; empty before the first sweep.
     pub read_at: String,
     /// What was read.
-    pub read: Vec<Name>,
+    pub read: Vec<Text>,
     /// What could not be read.
     pub gaps: Vec<GapLine>,
     /// Worst first, then dearest.
@@ -39,7 +39,7 @@ pub struct SweepLine {
     /// What we think.
     pub tag: Tag,
     /// Why.
-    pub why: Vec<Name>,
+    pub why: Vec<Text>,
     /// The provider's word for its state.
     pub state: Name,
     /// "1.2 GiB", "ml.m5.xlarge × 1".

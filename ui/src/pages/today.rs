@@ -1,6 +1,6 @@
 //! Today: the money now, what needs you, tonight's curfews, what trains.
 
-use super::parts::{Name, Night, Price, Spark, Tag, Told};
+use super::parts::{Name, Night, Price, Spark, Tag, Text, Told};
 use super::shell::Shell;
 use askama::Template;
 
@@ -46,9 +46,9 @@ pub struct Finding {
     /// "forgotten".
     pub tag: Tag,
     /// The strongest reason.
-    pub why: Name,
+    pub why: Text,
     /// All reasons.
-    pub all_why: Vec<Name>,
+    pub all_why: Vec<Text>,
     /// What it costs in a day.
     pub a_day: Price,
     /// What it has cost.
@@ -63,7 +63,7 @@ pub struct GapLine {
     /// "SageMaker endpoints · eu-west-1 · 123456789012".
     pub what: Name,
     /// Why.
-    pub reason: Name,
+    pub reason: Text,
 }
 
 /// A run that goes on.

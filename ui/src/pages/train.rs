@@ -1,6 +1,6 @@
 //! Train: the launcher, and all runs.
 
-use super::parts::{Field, Name, Price, Tag, Told};
+use super::parts::{Field, Name, Price, Tag, Text, Told};
 use super::shell::Shell;
 use askama::Template;
 
@@ -71,7 +71,7 @@ pub struct PriceLine {
     /// "goes home at 22:05, held on this computer, also with the panel closed".
     pub home: String,
     /// What to know first.
-    pub cautions: Vec<(Name, Name)>,
+    pub cautions: Vec<(Text, Text)>,
     /// What is missing before a price can be told.
     pub missing: String,
 }

@@ -6,7 +6,7 @@ use crate::fields::Fields;
 use crate::pages::Html;
 use crate::pages::dialog::Confirm;
 use crate::pages::labs::{Guided, Labs};
-use crate::pages::parts::{Field, Name};
+use crate::pages::parts::{Field, Name, Text};
 use crate::{App, views};
 use axum::extract::{Path, State};
 use axum::http::header;
@@ -81,7 +81,7 @@ pub(crate) async fn guided(State(app): State<App>, Path(lab): Path<String>, quer
     let page = Guided {
         id: Name::from(&going.sheet.id),
         title: Name::from(&going.sheet.title),
-        summary: Name::from(&going.sheet.summary),
+        summary: Text::from(&going.sheet.summary),
         steps: views::labs::steps(&going.sheet, &done),
         other: going.on.as_ref().filter(|s| s.name != going.sheet.title).map(|s| Name::from(&s.name)),
         told: Vec::new(),
@@ -194,10 +194,10 @@ pub(crate) async fn end(State(app): State<App>, Path(lab): Path<String>) -> Answ
 
 pub(crate) async fn ask_clear(State(app): State<App>, Path(lab): Path<String>) -> Answer {
     let (session, report) = found(&app, &lab).await?;
-    let mut says: Vec<Name> = Vec::new();
+    let mut says: Vec<Text> = Vec::new();
     for item in report.iter().flat_map(|r| &r.left) {
         let steps: Vec<&str> = item.steps.iter().map(|s| s.says.trim_end_matches('.')).collect();
-        says.push(Name(format!("{} {}: {}.", item.kind_title, say::clean(&item.name, 60), steps.join(", then "))));
+        says.push(Text(format!("{} {}: {}.", item.kind_title, say::clean(&item.name, 60), steps.join(", then "))));
     }
     says.push("What you want to keep, download or copy first: this cannot be undone.".into());
     let dialog = Confirm {
@@ -231,7 +231,7 @@ pub(crate) async fn ask_close(State(app): State<App>, Path(lab): Path<String>) -
     let dialog = Confirm {
         title: "Close the session as it is?".into(),
         says: vec![
-            Name(format!(
+            Text(format!(
                 "{} of it still there, and the proof will say so.",
                 say::count(left, "thing is", "things are")
             )),

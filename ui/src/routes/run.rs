@@ -5,7 +5,7 @@ use crate::answer::{Answer, go, unprocessable};
 use crate::fields::Fields;
 use crate::pages::Html;
 use crate::pages::dialog::{Asked, Confirm};
-use crate::pages::parts::{Field, Name, Told};
+use crate::pages::parts::{Field, Name, Text, Told};
 use crate::{App, series, views};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue};
@@ -152,7 +152,7 @@ fn piece(chunk: LogChunk, skipped: usize) -> Response {
 pub(crate) fn extend_dialog(what: &str, name: &str, now: &str, longest: &str, typed: &str) -> Confirm {
     Confirm {
         title: Name(format!("Extend “{}”", say::clean(name, 60))),
-        says: vec![Name(format!("It goes home {now}. It costs what it costs for as much longer."))],
+        says: vec![Text(format!("It goes home {now}. It costs what it costs for as much longer."))],
         post: format!("{what}/extend"),
         ask: Some(Asked {
             id: "curfew",
@@ -241,17 +241,17 @@ pub(crate) async fn stop(State(app): State<App>, Path(run): Path<String>) -> Ans
 /// The dialog before something is removed for good: its plan of one, in words.
 pub(crate) async fn remove_form(app: &App, key: &curfew_core::resource::ResourceKey, post: String) -> Result<Confirm> {
     let plan = app.engine().freeze(&app.cx(), std::slice::from_ref(key), None).await?;
-    let mut says: Vec<Name> = Vec::new();
+    let mut says: Vec<Text> = Vec::new();
     for item in &plan.items {
         if item.was_active {
             says.push("It is at work now.".into());
         }
         for step in &item.steps {
             let undo = if step.reversible { "" } else { " This cannot be undone." };
-            says.push(Name(format!("{}.{undo}", step.says.trim_end_matches('.'))));
+            says.push(Text(format!("{}.{undo}", step.says.trim_end_matches('.'))));
         }
     }
-    says.extend(plan.gaps.iter().map(|gap| Name(format!("It could not be read: {}", gap.reason))));
+    says.extend(plan.gaps.iter().map(|gap| Text(format!("It could not be read: {}", gap.reason))));
     if plan.items.is_empty() && plan.gaps.is_empty() {
         says.push("It is gone already; only its entry here is left.".into());
     }

@@ -5,7 +5,7 @@ use crate::answer::{Answer, go, unprocessable};
 use crate::fields::Fields;
 use crate::pages::Html;
 use crate::pages::dialog::{Asked, Confirm};
-use crate::pages::parts::{Field, Name};
+use crate::pages::parts::{Field, Name, Text};
 use crate::{App, views};
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
@@ -67,9 +67,9 @@ async fn keep_form(app: &App, token: &str, typed: &str) -> Result<Confirm> {
     let name = row.map_or(key.id.as_str(), |r| r.resource.name.as_str());
     let kept = row.and_then(|r| r.resource.keep_until).filter(|until| *until > app.cx().now());
     let now = app.cx().clock().local();
-    let mut says: Vec<Name> = vec!["Until then it is not called forgotten, and no plan removes it.".into()];
+    let mut says: Vec<Text> = vec!["Until then it is not called forgotten, and no plan removes it.".into()];
     if let Some(until) = kept {
-        says.push(Name(format!("It is kept until {} now. Leave the field empty to end that.", say::when(until, &now))));
+        says.push(Text(format!("It is kept until {} now. Leave the field empty to end that.", say::when(until, &now))));
     }
     Ok(Confirm {
         title: Name(format!("Keep “{}” until…", say::clean(name, 60))),

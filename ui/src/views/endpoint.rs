@@ -4,7 +4,7 @@ use super::{at_field, failed, price_line, when};
 use crate::fields::Fields;
 use crate::pages::endpoint::{Answer, Ask, Endpoint as Page};
 use crate::pages::endpoints::{Caution, Deploy, EndpointRow};
-use crate::pages::parts::{Field, Name, Price, Told, number};
+use crate::pages::parts::{Field, Name, Price, Text, Told, number};
 use crate::pages::run::Stat;
 use crate::pages::shell::Shell;
 use crate::views::train::Choices;
@@ -75,7 +75,10 @@ pub fn endpoint(shell: Shell, view: &EndpointView, ask: Ask) -> Page {
     let script = spec.script.as_ref().map(|p| p.to_string_lossy().into_owned());
     facts.push(("Script", Name(script.unwrap_or_else(|| "the model’s own, or the defaults".into()))));
     facts.push(("Machine", Name(format!("{} ({})", view.place, spec.machine))));
-    facts.extend(status.versions.iter().map(|(what, version)| ("Serves with", Name(format!("{what} {version}")))));
+    if !status.versions.is_empty() {
+        let versions: Vec<String> = status.versions.iter().map(|(what, version)| format!("{what} {version}")).collect();
+        facts.push(("Serves with", Name(versions.join(", "))));
+    }
     Page {
         id: spec.id.to_string(),
         tag: status.state.into(),
@@ -219,8 +222,8 @@ pub fn with_cautions(
         .iter()
         .map(|c| Caution {
             code: Name::from(&c.code),
-            says: Name::from(&c.says),
-            risk: Name::from(&c.risk),
+            says: Text::from(&c.says),
+            risk: Text::from(&c.risk),
             ask: c.ask,
             confirmed: confirmed.contains(&c.code),
         })

@@ -4,7 +4,7 @@ use super::{stamp, total};
 use crate::pages::labs::{
     GuidedCard, LabAnswer, Left, Progress, Report, Session as SessionPage, SessionRow, StartedLine, Step,
 };
-use crate::pages::parts::{Name, Price, Tag, number};
+use crate::pages::parts::{Name, Price, Tag, Text, number};
 use crate::pages::proof::Proof;
 use crate::pages::shell::Shell;
 use curfew_core::endpoint::{EndpointState, Reply};
@@ -22,7 +22,7 @@ pub fn card(sheet: &LabSheet) -> GuidedCard {
     GuidedCard {
         id: Name::from(&sheet.id),
         title: Name::from(&sheet.title),
-        summary: Name::from(&sheet.summary),
+        summary: Text::from(&sheet.summary),
         minutes: sheet.minutes,
     }
 }
@@ -70,7 +70,7 @@ pub fn steps(sheet: &LabSheet, done: &Done<'_>) -> Vec<Step> {
             let step = Step {
                 verb: Name::from(&step.verb),
                 title: Name::from(&step.title),
-                text: Name(step.text.clone()),
+                text: Text::from(&step.text),
                 progress,
                 says: Name(says),
                 look,
@@ -161,7 +161,7 @@ pub fn answer(sheet: &LabSheet, reply: &Reply) -> LabAnswer {
         right: answer.as_deref() == Some(sheet.predict.expect.as_str()),
         answer: Name(answer.unwrap_or_else(|| "an answer that this lab cannot read".into())),
         asked: Name::from(&sheet.predict.input),
-        whole: Name(whole),
+        whole: Text(whole),
     }
 }
 
@@ -205,7 +205,7 @@ pub fn report(report: &LabReport, zone: &TimeZone) -> Report {
             })
             .collect(),
         gaps: report.gaps.iter().map(super::gap).collect(),
-        read: report.read.iter().map(Name::from).collect(),
+        read: report.read.iter().map(Text::from).collect(),
         spent: total(&report.spent),
     }
 }
@@ -223,7 +223,7 @@ pub fn session(
         None => format!("on since {}", say::when(session.started, &now)),
         Some(ended) => format!("from {} to {}", say::when(session.started, &now), say::when(ended, &now)),
     };
-    let outcome = |o: &Outcome| -> (Name, Tag, Name) {
+    let outcome = |o: &Outcome| -> (Name, Tag, Text) {
         let shown = super::sweep::outcome(&o.result);
         (Name::from(&o.name), shown.tag, shown.why)
     };

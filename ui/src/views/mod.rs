@@ -9,7 +9,7 @@ pub mod sweep;
 pub mod today;
 pub mod train;
 
-use crate::pages::parts::{Field, Name, Price};
+use crate::pages::parts::{Field, Name, Price, Text};
 use crate::pages::run::Failed;
 use crate::pages::today::GapLine;
 use crate::pages::train::PriceLine;
@@ -52,12 +52,11 @@ pub fn key_of(token: &str) -> Option<ResourceKey> {
 
 /// An element id out of a key: stable, and different for different keys.
 pub fn slug(key: &ResourceKey) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
+    // FNV-1a, which stays the same from one toolchain to the next, as ids in tests must.
+    let hash = key_token(key).bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     let name = curfew_core::ids::to_name(&key.id).unwrap_or_default();
     let name: String = name.chars().take(24).collect();
-    format!("{}-{:08x}", name.trim_matches('-'), hasher.finish() & 0xffff_ffff).trim_start_matches('-').to_owned()
+    format!("{}-{hash:08x}", name.trim_matches('-')).trim_start_matches('-').to_owned()
 }
 
 pub(crate) fn gap(gap: &Gap) -> GapLine {
@@ -65,14 +64,14 @@ pub(crate) fn gap(gap: &Gap) -> GapLine {
     if let Some(region) = &gap.region {
         what = format!("{what} · {region}");
     }
-    GapLine { what: Name(format!("{what} · {} {}", gap.cloud, gap.account)), reason: Name::from(&gap.reason) }
+    GapLine { what: Name(format!("{what} · {} {}", gap.cloud, gap.account)), reason: Text::from(&gap.reason) }
 }
 
 pub(crate) fn failed(failure: &Failure) -> Failed {
     Failed {
-        what: Name::from(&failure.what),
-        next: Name::from(&failure.next),
-        log_end: failure.log_end.iter().map(Name::from).collect(),
+        what: Text::from(&failure.what),
+        next: Text::from(&failure.next),
+        log_end: failure.log_end.iter().map(Text::from).collect(),
     }
 }
 
@@ -113,7 +112,7 @@ pub(crate) fn price_line(quote: &Quote, curfew: Timestamp, now: &Zoned) -> Price
         hour: Some(Price::of(&quote.rate, zone)),
         at_most: Some(Price::of(&at_most, zone)).filter(|p| p.known),
         home: format!("Goes home at {}, {}.", say::when(curfew, now), quote.enforcer),
-        cautions: quote.cautions.iter().map(|c| (Name::from(&c.says), Name::from(&c.risk))).collect(),
+        cautions: quote.cautions.iter().map(|c| (Text::from(&c.says), Text::from(&c.risk))).collect(),
         missing: String::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! Sweep, and the plans that come of it.
 
 use super::{key_token, slug};
-use crate::pages::parts::{Name, Price, Tag, date};
+use crate::pages::parts::{Name, Price, Tag, Text, date};
 use crate::pages::plan::{Plan as PlanPage, PlanLine, PlanOutcome};
 use crate::pages::shell::Shell;
 use crate::pages::sweep::{Sweep as Page, SweepLine};
@@ -20,7 +20,7 @@ pub fn sweep(shell: Shell, report: Option<&SweepReport>) -> Page {
     Page {
         sub: report.map_or_else(|| "Everything that is there, with what we think of it and why.".into(), sub),
         read_at: report.map_or_else(String::new, |r| format!("Read {}.", say::ago(r.at, now.timestamp()))),
-        read: report.iter().flat_map(|r| &r.read).map(Name::from).collect(),
+        read: report.iter().flat_map(|r| &r.read).map(Text::from).collect(),
         gaps: report.iter().flat_map(|r| &r.gaps).map(super::gap).collect(),
         rows,
         told: Vec::new(),
@@ -84,7 +84,7 @@ fn line(row: &SweepRow, now: &Zoned) -> SweepLine {
         name: Name::from(&r.name),
         sub: Name(sub_line(row, now)),
         tag: row.judged.verdict.into(),
-        why: row.judged.why.iter().map(Name::from).collect(),
+        why: row.judged.why.iter().map(Text::from).collect(),
         state: Name::from(&r.state),
         size: Name(r.size.clone().or_else(|| r.bytes.map(say::bytes)).unwrap_or_default()),
         a_day: Price::a_day(&r.rate, zone),
@@ -108,8 +108,8 @@ pub(crate) fn finding(row: &SweepRow, now: &Zoned) -> Finding {
         name: Name::from(&r.name),
         what: Name(what.join(" · ")),
         tag: row.judged.verdict.into(),
-        why: row.judged.why.first().map(Name::from).unwrap_or_default(),
-        all_why: row.judged.why.iter().map(Name::from).collect(),
+        why: row.judged.why.first().map(Text::from).unwrap_or_default(),
+        all_why: row.judged.why.iter().map(Text::from).collect(),
         a_day: Price::a_day(&r.rate, zone),
         so_far: Price::of(&r.so_far, zone),
         maybe: row.judged.verdict == Verdict::Probably,
@@ -124,7 +124,7 @@ pub(crate) fn outcome(result: &OutcomeResult) -> PlanOutcome {
         OutcomeResult::Skipped { why } => ("skipped", "hot", why.as_str()),
         OutcomeResult::Failed { why } => ("failed", "lost", why.as_str()),
     };
-    PlanOutcome { tag: Tag { word, class }, why: Name::from(why) }
+    PlanOutcome { tag: Tag { word, class }, why: Text::from(why) }
 }
 
 /// A plan, before it is run or after.
@@ -144,8 +144,8 @@ pub fn plan(
             what: Name(format!("{} · {}", item.kind_title, place(&item.key))),
             tag: item.verdict.into(),
             at_work: item.was_active,
-            why: item.why.iter().map(Name::from).collect(),
-            steps: item.steps.iter().map(|s| (Name::from(&s.says), s.reversible)).collect(),
+            why: item.why.iter().map(Text::from).collect(),
+            steps: item.steps.iter().map(|s| (Text::from(&s.says), s.reversible)).collect(),
             a_day: Price::a_day(&item.rate, zone),
             frees: item.bytes.map_or_else(String::new, say::bytes),
             outcome: outcomes.into_iter().flatten().find(|o| o.key == item.key).map(|o| outcome(&o.result)),

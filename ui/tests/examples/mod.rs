@@ -41,7 +41,11 @@ pub fn estimated(cents: i64) -> Cost<HourlyRate> {
     Cost::Estimated { amount, as_of: at(-600), basis: "list price eu-west-1".into() }
 }
 pub fn spent(cents: i64) -> Cost<Money> {
-    Cost::Estimated { amount: Money::usd(Decimal::new(cents, 2)), as_of: at(-600), basis: "list price eu-west-1".into() }
+    Cost::Estimated {
+        amount: Money::usd(Decimal::new(cents, 2)),
+        as_of: at(-600),
+        basis: "list price eu-west-1".into(),
+    }
 }
 pub fn free<T>() -> Cost<T> {
     Cost::NotBilled { note: "electricity not counted".into() }
@@ -125,7 +129,12 @@ pub fn many_runs(n: usize) -> Vec<RunView> {
             view.status.created = at(-(i as i64) * 7);
             view.status.started = Some(at(-(i as i64) * 7));
             view.status.ended = view.status.ended.map(|_| at(-(i as i64) * 7 + 5));
-            view.loss = Some(MetricNow { name: "loss".into(), count: 10, last: 1.0 / (i + 1) as f64, best: 0.5 / (i + 1) as f64 });
+            view.loss = Some(MetricNow {
+                name: "loss".into(),
+                count: 10,
+                last: 1.0 / (i + 1) as f64,
+                best: 0.5 / (i + 1) as f64,
+            });
             view
         })
         .collect()
@@ -193,7 +202,8 @@ pub fn gap() -> Gap {
 pub fn report() -> SweepReport {
     let mut kept = resource("keep-me", "venv", "virtual environment", vec![]);
     kept.keep_until = Some(at(60 * 24 * 13));
-    let mut active = resource("iris-7f3a", "run", "training run", vec![Evidence::Active { what: "a script runs".into() }]);
+    let mut active =
+        resource("iris-7f3a", "run", "training run", vec![Evidence::Active { what: "a script runs".into() }]);
     active.curfew = Some(Curfew { at: at(215), enforcer: Enforcer::Supervisor });
     active.state = "running".into();
     let orphan = Evidence::Orphan { of: "its supervisor died".into() };
@@ -214,7 +224,10 @@ pub fn report() -> SweepReport {
         rate: Total::of_rates(rows.iter().map(|r| &r.resource.rate)),
         rows,
         gaps: vec![gap()],
-        read: vec!["This computer: training runs, endpoints, virtual environments".into(), "AWS · vision-lab: SageMaker endpoints, EBS volumes".into()],
+        read: vec![
+            "This computer: training runs, endpoints, virtual environments".into(),
+            "AWS · vision-lab: SageMaker endpoints, EBS volumes".into(),
+        ],
     }
 }
 
@@ -379,7 +392,11 @@ pub fn outcomes() -> Vec<Outcome> {
         OutcomeResult::Failed { why: "the disk is full".into() },
     ];
     let plan = plan();
-    plan.items.iter().zip(results).map(|(i, result)| Outcome { key: i.key.clone(), name: i.name.clone(), result }).collect()
+    plan.items
+        .iter()
+        .zip(results)
+        .map(|(i, result)| Outcome { key: i.key.clone(), name: i.name.clone(), result })
+        .collect()
 }
 
 pub fn lab_report(clean: bool) -> LabReport {

@@ -4,15 +4,15 @@ use super::*;
 use curfew_core::provider::{Caution, Quote};
 use curfew_core::{Error, Home};
 use curfew_ui::fields::Fields;
+use curfew_ui::pages::Html;
 use curfew_ui::pages::dialog::{Asked, Confirm};
 use curfew_ui::pages::endpoints::Endpoints;
 use curfew_ui::pages::fault::Fault;
 use curfew_ui::pages::labs::{Guided, Labs};
-use curfew_ui::pages::parts::{Field, Told};
+use curfew_ui::pages::parts::{Field, Text, Told};
 use curfew_ui::pages::run::MetricRow;
 use curfew_ui::pages::settings::Settings as SettingsPage;
 use curfew_ui::pages::train::{RunsAsk, Train};
-use curfew_ui::pages::Html;
 use curfew_ui::views;
 use curfew_ui::views::train::Choices;
 
@@ -36,7 +36,16 @@ pub fn all() -> Vec<(&'static str, String)> {
         let runs = views::train::runs(runs, ask, &now());
         Html::of(&Train { shell: frame(&local, "train", "Train"), form, runs })
     };
-    let some = || vec![run("iris-7f3a", "iris", RunState::Running), dear_run(), failed_run(), run("nasty-1", NASTY, RunState::Stopped), run("long-1", LONG, RunState::Completed), run("q-1", "waits", RunState::Queued)];
+    let some = || {
+        vec![
+            run("iris-7f3a", "iris", RunState::Running),
+            dear_run(),
+            failed_run(),
+            run("nasty-1", NASTY, RunState::Stopped),
+            run("long-1", LONG, RunState::Completed),
+            run("q-1", "waits", RunState::Queued),
+        ]
+    };
     add("train", &|| train(views::train::launcher(&Fields::default(), &choices), &some(), RunsAsk::default()));
     add("train-empty", &|| train(views::train::launcher(&Fields::default(), &choices), &[], RunsAsk::default()));
     add("train-1000", &|| {
@@ -112,9 +121,13 @@ pub fn all() -> Vec<(&'static str, String)> {
 
     add("sweep", &|| Html::of(&views::sweep::sweep(frame(&dear, "sweep", "Sweep"), Some(&report()))));
     add("sweep-empty", &|| Html::of(&views::sweep::sweep(frame(&empty, "sweep", "Sweep"), None)));
-    let place = |key: &ResourceKey| if key.cloud.as_str() == "local" { "This computer".into() } else { "AWS · vision-lab".into() };
+    let place = |key: &ResourceKey| {
+        if key.cloud.as_str() == "local" { "This computer".into() } else { "AWS · vision-lab".into() }
+    };
     add("plan", &|| Html::of(&views::sweep::plan(frame(&dear, "sweep", "Plan"), &plan(), place, None)));
-    add("plan-done", &|| Html::of(&views::sweep::plan(frame(&dear, "sweep", "Plan"), &plan(), place, Some(&outcomes()))));
+    add("plan-done", &|| {
+        Html::of(&views::sweep::plan(frame(&dear, "sweep", "Plan"), &plan(), place, Some(&outcomes())))
+    });
 
     add("labs", &|| {
         let (on, clean) = (lab_report(false), lab_report(true));
@@ -131,7 +144,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         Html::of(&Guided {
             id: Name::from("iris"),
             title: Name(sheet().title),
-            summary: Name(sheet().summary),
+            summary: Text(sheet().summary),
             steps: views::labs::steps(&sheet(), done),
             other: None,
             told: vec![],
@@ -190,7 +203,7 @@ pub fn all() -> Vec<(&'static str, String)> {
     add("dialog-stop", &|| {
         Html::of(&Confirm {
             title: Name::from(NASTY),
-            says: vec![Name::from("The script is asked to end.")],
+            says: vec![Text::from("The script is asked to end.")],
             post: "/runs/iris-7f3a/stop".into(),
             does: "Stop the run",
             leaves: "Let it run",
@@ -244,7 +257,9 @@ pub fn quote() -> Quote {
             Caution {
                 code: "foreign-pickle".into(),
                 says: "This model is a pickle that was not made here.".into(),
-                risk: "Loading a pickle runs code that is in it, with your rights. Use it only if you trust who made it.".into(),
+                risk:
+                    "Loading a pickle runs code that is in it, with your rights. Use it only if you trust who made it."
+                        .into(),
                 ask: true,
             },
             Caution {
@@ -262,4 +277,3 @@ pub fn sheet() -> curfew_core::labsheet::LabSheet {
     let text = include_str!("../../../assets/labs/iris/lab.toml");
     curfew_core::labsheet::LabSheet::parse(text, std::path::Path::new("/labs/iris")).unwrap()
 }
-
