@@ -5,6 +5,7 @@ use crate::args::LabVerb;
 use crate::out::{Exit, Failed, cost, line, note, print_json, rate};
 use curfew_core::endpoint::{EndpointState, Invocation};
 use curfew_core::lab::{CleanState, LabReport};
+use curfew_core::plan::{Outcome, OutcomeResult};
 use curfew_core::run::RunState;
 use curfew_core::{Cx, Error, ErrorKind, say};
 use curfew_engine::{DeployRequest, Engine, LaunchRequest};
@@ -61,7 +62,9 @@ pub(crate) async fn lab(verb: LabVerb, json: bool) -> Result<Exit, Failed> {
             };
             let mut report = engine.lab_end(&cx, &session.id).await?;
             if clear && !report.left.is_empty() {
-                report = engine.lab_clear(&cx, &report).await?.1;
+                let (outcomes, after) = engine.lab_clear(&cx, &report).await?;
+                not_removed(&outcomes);
+                report = after;
             } else if leave && report.session.ended.is_none() {
                 report = engine.lab_close(&cx, &session.id).await?;
             }
@@ -96,6 +99,15 @@ fn finish(cx: &Cx, report: &LabReport, proof: Option<&Path>, json: bool) -> Resu
         }
         CleanState::NotFullyChecked { .. } => Exit::NotRead,
     })
+}
+
+/// Tells what a clearing left, and why.
+fn not_removed(outcomes: &[Outcome]) {
+    for outcome in outcomes {
+        if let OutcomeResult::Skipped { why } | OutcomeResult::Failed { why } = &outcome.result {
+            note(format!("      {} was not removed: {}", say::clean(&outcome.name, 80), say::clean(why, 500)));
+        }
+    }
 }
 
 fn write_proof(cx: &Cx, report: &LabReport, path: &Path) -> Result<(), Error> {
@@ -175,7 +187,8 @@ async fn iris(engine: &Engine, cx: &Cx, on: &str, proof: Option<&Path>, json: bo
         note(format!("      {} {}{size}: {}", item.kind_title, say::clean(&item.name, 80), rate(&item.rate)));
     }
     step(5);
-    let (_, report) = engine.lab_clear(cx, &seen).await?;
+    let (outcomes, report) = engine.lab_clear(cx, &seen).await?;
+    not_removed(&outcomes);
     note(format!("      {} in all", report.started.iter().map(|s| cost(&s.so_far)).collect::<Vec<_>>().join("; ")));
     let exit = finish(cx, &report, proof, json)?;
     if species.as_deref() != Some(sheet.predict.expect.as_str()) {
@@ -196,7 +209,8 @@ async fn give_up(
 ) -> Result<Exit, Failed> {
     note(format!("The lab stops here: {why}. What it started is cleared away."));
     let seen = engine.lab_check(cx, id).await?;
-    let (_, report) = engine.lab_clear(cx, &seen).await?;
+    let (outcomes, report) = engine.lab_clear(cx, &seen).await?;
+    not_removed(&outcomes);
     finish(cx, &report, proof, json)?;
     Ok(Exit::Failed)
 }
