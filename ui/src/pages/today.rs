@@ -30,6 +30,8 @@ pub struct Today {
     pub month: Option<Month>,
     /// Nothing has ever been started here.
     pub first_time: bool,
+    /// Everything has been read at least once.
+    pub swept: bool,
 }
 
 /// Something that needs the user.

@@ -168,6 +168,14 @@ impl Runs {
             (true, false) => "ascending",
         }
     }
+    fn count(&self) -> String {
+        let number = |n: usize| super::parts::number(n as f64);
+        if self.found == self.all {
+            number(self.all)
+        } else {
+            format!("{} of {}", number(self.found), number(self.all))
+        }
+    }
     fn rest(&self) -> usize {
         self.found.saturating_sub(self.rows.len())
     }

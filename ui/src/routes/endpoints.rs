@@ -102,7 +102,7 @@ pub(crate) async fn log(State(app): State<App>, Path(endpoint): Path<String>, Qu
 async fn extend_form(app: &App, endpoint: &EndpointId, typed: &str) -> Result<Confirm> {
     let view = app.engine().endpoint(&app.cx(), endpoint).await?;
     let now = app.cx().clock().local();
-    let at = view.status.curfew.as_ref().map_or_else(|| "never".into(), |c| format!("at {}", say::when(c.at, &now)));
+    let at = view.status.curfew.as_ref().map_or_else(|| "never".into(), |c| views::at(c.at, &now));
     Ok(extend_dialog(&format!("/endpoints/{endpoint}"), endpoint.as_str(), &at, &longest(app), typed))
 }
 

@@ -183,7 +183,7 @@ pub(crate) fn longest(app: &App) -> String {
 async fn extend_form(app: &App, run: &RunId, typed: &str) -> Result<Confirm> {
     let view = app.engine().run(&app.cx(), run).await?;
     let now = app.cx().clock().local();
-    let at = view.status.curfew.as_ref().map_or_else(|| "never".into(), |c| format!("at {}", say::when(c.at, &now)));
+    let at = view.status.curfew.as_ref().map_or_else(|| "never".into(), |c| views::at(c.at, &now));
     Ok(extend_dialog(&format!("/runs/{run}"), &view.spec.name, &at, &longest(app), typed))
 }
 

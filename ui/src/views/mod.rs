@@ -111,7 +111,7 @@ pub(crate) fn price_line(quote: &Quote, curfew: Timestamp, now: &Zoned) -> Price
     PriceLine {
         hour: Some(Price::of(&quote.rate, zone)),
         at_most: Some(Price::of(&at_most, zone)).filter(|p| p.known),
-        home: format!("Goes home at {}, {}.", say::when(curfew, now), quote.enforcer),
+        home: format!("Goes home {}, {}.", at(curfew, now), quote.enforcer),
         cautions: quote.cautions.iter().map(|c| (Text::from(&c.says), Text::from(&c.risk))).collect(),
         missing: String::new(),
     }
@@ -138,6 +138,12 @@ pub(crate) fn wrong(error: &Error) -> String {
 /// "19:12", "yesterday 19:12"; nothing for the time before anything was seen.
 pub(crate) fn when(at: Timestamp, now: &Zoned) -> String {
     if at == Timestamp::UNIX_EPOCH { String::new() } else { say::when(at, now) }
+}
+
+/// "at 22:05", "tomorrow 08:00".
+pub(crate) fn at(at: Timestamp, now: &Zoned) -> String {
+    let when = say::when(at, now);
+    if when.starts_with(|c: char| c.is_ascii_digit()) { format!("at {when}") } else { when }
 }
 
 /// `2026-11-21 18:30 Europe/Berlin`.

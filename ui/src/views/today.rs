@@ -38,6 +38,7 @@ pub fn today(shell: Shell, today: &Today, sparks: &[(String, Spark)], nothing_ev
         training,
         month: None,
         first_time: nothing_ever,
+        swept: today.swept.is_some(),
         shell,
     }
 }
