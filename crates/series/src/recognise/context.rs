@@ -101,6 +101,7 @@ impl Context {
             self.base = *base;
         }
         if let Some(epoch) = self.epoch
+            && (self.step_epoch != self.epoch || self.bases.is_empty())
             && self.bases.len() < 100_000
         {
             self.bases.entry(epoch as u64).or_insert(self.base);
@@ -134,7 +135,7 @@ impl Context {
     pub(super) fn is_repeated(&mut self, text: &[u8], line: &Line) -> bool {
         let mut hash = rustc_hash::FxHasher::default();
         for pair in &line.pairs {
-            (line.name(text, &pair.name), pair.value.to_bits()).hash(&mut hash);
+            (pair.word.0, pair.value.to_bits()).hash(&mut hash);
         }
         let (values, step) = (hash.finish(), self.step.unwrap_or(0));
         let ahead = u64::from(memchr::memmem::find(text, b"%|").is_some());

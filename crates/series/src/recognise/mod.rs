@@ -4,6 +4,7 @@
 //! Invariant: memory is bounded whatever is printed: one line of 1 MiB, [`MOST_NAMES`] names, [`MOST_RANKS`] processes.
 
 mod context;
+mod lexicon;
 mod lines;
 mod number;
 mod prefix;
@@ -11,12 +12,12 @@ mod scan;
 mod table;
 mod words;
 
-use hashbrown::HashMap;
 use regex::bytes::Regex;
 use std::sync::Arc;
 
 use crate::{Definitions, Point, Progress, Result};
 use context::{Context, Place};
+use lexicon::{Lexicon, Word};
 use lines::Lines;
 use scan::Line;
 use words::Class;
@@ -50,7 +51,8 @@ struct Reader {
     table: table::Table,
     /// The next line repeats the best round.
     skip_next: bool,
-    names: HashMap<Box<[u8]>, NameState>,
+    lexicon: Lexicon<NameState>,
+    names: usize,
     names_dropped: u64,
     /// One context per process; the one without a rank comes first.
     contexts: Vec<(Option<u32>, Context)>,
@@ -87,6 +89,7 @@ impl Recogniser {
         let definitions = definitions.cloned().unwrap_or_default();
         let defined = definitions.compile()?.into_iter().map(|(name, regex)| (name.into(), regex)).collect();
         let recognises = definitions.recognises();
+        let lexicon = Lexicon::new(&definitions.keep);
         let reader = Reader {
             definitions,
             defined,
@@ -94,7 +97,8 @@ impl Recogniser {
             line: Line::default(),
             table: table::Table::default(),
             skip_next: false,
-            names: HashMap::new(),
+            lexicon,
+            names: 0,
             names_dropped: 0,
             contexts: vec![(None, Context::default())],
             latest: 0,
@@ -128,6 +132,7 @@ impl Recogniser {
 impl Reader {
     fn read(&mut self, text: &[u8], time_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
         self.line.clear();
+        self.lexicon.start_line();
         if std::mem::take(&mut self.skip_next) {
             return;
         }
@@ -140,9 +145,9 @@ impl Reader {
         if self.table.see_header(text) {
             return;
         }
-        if !self.table.see_row(text, &mut self.line) {
+        if !self.table.see_row(text, &mut self.lexicon, &mut self.line) {
             self.line.clear();
-            scan::scan(text, &mut self.line);
+            scan::scan(text, &mut self.lexicon, &mut self.line);
         }
         let rank = self.line.settle(before);
         self.latest = self.context_of(rank);
@@ -163,7 +168,7 @@ impl Reader {
             return;
         }
         if place.aside {
-            line.put_before(text, b"evaluate");
+            line.put_before(&mut self.lexicon, b"evaluate");
         }
         // CatBoost repeats the best value so far in every round.
         let best = before.round.is_some();
@@ -171,11 +176,10 @@ impl Reader {
             line.step.is_some() || line.epoch.is_some() || line.pairs.iter().any(|pair| pair.class == Class::Metric);
         let line = std::mem::take(line);
         for pair in &line.pairs {
-            let name = line.name(text, &pair.name);
-            if !(best && name == b"best") {
+            if !(best && *self.lexicon.entries[pair.word.0 as usize].text == *b"best") {
                 let value =
                     Value { class: pair.class, value: pair.value, place, rank, time_ms, in_context, bar: line.bar };
-                self.take(name, &value, sink);
+                self.take(pair.word, &value, sink);
             }
         }
         self.line = line;
@@ -195,20 +199,21 @@ impl Reader {
         self.contexts.len() - 1
     }
 
-    fn take(&mut self, name: &[u8], seen: &Value, sink: &mut impl FnMut(Point<'_>)) {
-        if !self.names.contains_key(name) {
-            if self.names.len() >= MOST_NAMES {
+    fn take(&mut self, word: Word, seen: &Value, sink: &mut impl FnMut(Point<'_>)) {
+        let entry = &mut self.lexicon.entries[word.0 as usize];
+        let state = match &mut entry.state {
+            Some(state) => state,
+            None if self.names >= MOST_NAMES => {
                 self.names_dropped += 1;
                 return;
             }
-            let printed = String::from_utf8_lossy(name);
-            let kept = self.definitions.kept_name(&printed).map(Arc::from);
-            self.names.insert(
-                name.into(),
-                NameState { kept, confirmed: seen.class == Class::Metric, ..NameState::default() },
-            );
-        }
-        let Some(state) = self.names.get_mut(name) else { return };
+            none => {
+                self.names += 1;
+                let printed = String::from_utf8_lossy(&entry.text);
+                let kept = self.definitions.kept_name(&printed).map(Arc::from);
+                none.insert(NameState { kept, confirmed: seen.class == Class::Metric, ..NameState::default() })
+            }
+        };
         let Some(metric) = state.kept.as_deref() else { return };
         state.confirmed |= seen.in_context;
         if !state.confirmed {

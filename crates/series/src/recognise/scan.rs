@@ -2,23 +2,18 @@
 
 use std::ops::Range;
 
+use super::lexicon::{Lexicon, Word};
 use super::number::{Number, Unit, number, unit};
 use super::prefix::Prefix;
-use super::words::{Class, classify, is_filler, is_qualifier, is_split};
+use super::words::{Class, is_filler, is_qualifier, is_split};
 
 /// A name and the value printed for it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pair {
-    /// Where the name stands in the line; [`Line::names`] where words had to be put before it.
-    pub(super) name: Name,
+    pub(super) word: Word,
+    /// What the printed name stands for; [`Pair::word`] may have words before it.
     pub(super) class: Class,
     pub(super) value: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Name {
-    Line(Range<usize>),
-    Made(Range<usize>),
 }
 
 /// A count and, where printed, what it counts up to: `3/10`.
@@ -32,7 +27,8 @@ pub(super) struct Of {
 #[derive(Debug, Default)]
 pub(super) struct Line {
     pub(super) pairs: Vec<Pair>,
-    pub(super) names: Vec<u8>,
+    /// Where names are put together that do not stand in the text as they are.
+    name: Vec<u8>,
     pub(super) step: Option<Of>,
     /// The step is a progress bar's (`12/469`).
     pub(super) bar: bool,
@@ -42,16 +38,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn name<'a>(&'a self, text: &'a [u8], name: &Name) -> &'a [u8] {
-        match name {
-            Name::Line(range) => &text[range.clone()],
-            Name::Made(range) => &self.names[range.clone()],
-        }
-    }
-
     pub(super) fn clear(&mut self) {
         self.pairs.clear();
-        self.names.clear();
         self.scopes.clear();
         (self.step, self.bar, self.epoch, self.rank) = (None, false, None, None);
     }
@@ -74,23 +62,11 @@ impl Line {
     }
 
     /// Puts a word before every name.
-    pub(super) fn put_before(&mut self, text: &[u8], word: &[u8]) {
-        for at in 0..self.pairs.len() {
-            let name = self.name(text, &self.pairs[at].name).to_vec();
-            self.pairs[at].name = self.make(&[word, &name]);
+    pub(super) fn put_before<S>(&mut self, lexicon: &mut Lexicon<S>, before: &[u8]) {
+        for pair in &mut self.pairs {
+            let name = [before, b" ", &lexicon.entries[pair.word.0 as usize].text].concat();
+            pair.word = lexicon.word(&name);
         }
-    }
-
-    /// Keeps `name` in this line's own buffer, for a pair whose name does not stand in the text as it is.
-    pub(super) fn make(&mut self, parts: &[&[u8]]) -> Name {
-        let start = self.names.len();
-        for (at, part) in parts.iter().enumerate() {
-            if at > 0 {
-                self.names.push(b' ');
-            }
-            self.names.extend_from_slice(part);
-        }
-        Name::Made(start..self.names.len())
     }
 }
 
@@ -100,12 +76,13 @@ const MOST_WORDS: usize = 3;
 const LONGEST_NAME: usize = 120;
 
 /// Reads the pairs, step, epoch and rank of one line into `line`, which was cleared before.
-pub(super) fn scan(text: &[u8], line: &mut Line) {
-    Scanner { text, line, words: [0; MOST_WORDS], count: 0, end: 0, label: 0..0, line_start: true }.run();
+pub(super) fn scan<S>(text: &[u8], lexicon: &mut Lexicon<S>, line: &mut Line) {
+    Scanner { text, lexicon, line, words: [0; MOST_WORDS], count: 0, end: 0, label: 0..0 }.run();
 }
 
-struct Scanner<'a> {
+struct Scanner<'a, S> {
     text: &'a [u8],
+    lexicon: &'a mut Lexicon<S>,
     line: &'a mut Line,
     /// Where the last words before the position start, oldest first; parted by one space each.
     words: [usize; MOST_WORDS],
@@ -113,7 +90,6 @@ struct Scanner<'a> {
     end: usize,
     /// Which data the values are of, where a word says so before the names: `Validation: loss=…`.
     label: Range<usize>,
-    line_start: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,7 +138,7 @@ const IN_NAME: [bool; 256] = {
     yes
 };
 
-impl Scanner<'_> {
+impl<S> Scanner<'_, S> {
     fn at(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
     }
@@ -172,7 +148,7 @@ impl Scanner<'_> {
         while at < self.text.len() {
             let byte = self.text[at];
             match KINDS[byte as usize] {
-                Kind::Letter => at = self.word(at, 0),
+                Kind::Letter => at = self.word(at),
                 Kind::Space => {
                     if self.at(at + 1) == b' ' {
                         self.close_words();
@@ -195,7 +171,6 @@ impl Scanner<'_> {
                     at += 1;
                 }
             }
-            self.line_start = false;
         }
     }
 
@@ -259,7 +234,7 @@ impl Scanner<'_> {
         at
     }
 
-    fn word(&mut self, start: usize, _depth: usize) -> usize {
+    fn word(&mut self, start: usize) -> usize {
         let text = self.text;
         let mut end = start + 1;
         while end < text.len() && IN_NAME[text[end] as usize] {
@@ -362,7 +337,8 @@ impl Scanner<'_> {
     /// After a name and a space, where a value may stand without a sign: `step 120`, `lr 3e-4`, `Epoch [3/10]`.
     fn space_value(&mut self, at: usize) -> usize {
         let last = self.words[self.count - 1];
-        let class = classify(&self.text[last..self.end]);
+        let word = self.lexicon.word(&self.text[last..self.end]);
+        let class = self.lexicon.class(word);
         let here = self.end;
         let counted = matches!(class, Class::Step | Class::Epoch);
         if !(counted || matches!(class, Class::Metric | Class::Rank)) {
@@ -385,9 +361,8 @@ impl Scanner<'_> {
             return self.skip_token(end);
         }
         let total = if unit == Unit::None { self.total(&mut end) } else { None };
-        let (first, class) = self.name(separated);
-        if let Some(first) = first {
-            self.keep(first..self.end, class, number, unit, total);
+        if let Some(first) = self.first(separated) {
+            self.keep(first..self.end, number, unit, total);
         }
         self.count = 0;
         // 0.41+0.002, 0.41 ± 0.002: the spread is not another value.
@@ -414,8 +389,8 @@ impl Scanner<'_> {
         total.whole
     }
 
-    /// Where the name starts among the words seen, and what it stands for.
-    fn name(&self, separated: bool) -> (Option<usize>, Class) {
+    /// Where the name starts among the words seen.
+    fn first(&self, separated: bool) -> Option<usize> {
         let starts = &self.words[..self.count];
         let word = |at: usize| {
             let end = starts.get(at + 1).map_or(self.end, |next| next - 1);
@@ -432,11 +407,12 @@ impl Scanner<'_> {
                 first -= 1;
             }
         }
-        let Some(&start) = starts.get(first) else { return (None, Class::Other) };
-        (Some(start), classify(&self.text[start..self.end]))
+        starts.get(first).copied()
     }
 
-    fn keep(&mut self, name: Range<usize>, class: Class, number: Number, unit: Unit, total: Option<u64>) {
+    fn keep(&mut self, name: Range<usize>, number: Number, unit: Unit, total: Option<u64>) {
+        let word = self.lexicon.word(&self.text[name.clone()]);
+        let class = self.lexicon.class(word);
         let whole = number.whole.map(|whole| whole as f64);
         match class {
             Class::Step if unit == Unit::None => {
@@ -462,30 +438,37 @@ impl Scanner<'_> {
                     Some(total) if class == Class::Metric && total > 0 => number.value / total as f64,
                     Some(_) => return,
                 };
-                let name = self.full_name(name);
-                self.line.pairs.push(Pair { name, class, value });
+                let word = self.full_name(name, word);
+                self.line.pairs.push(Pair { word, class, value });
             }
             _ => {}
         }
     }
 
-    fn full_name(&mut self, name: Range<usize>) -> Name {
-        let text = self.text;
-        let own = &text[name.clone()];
-        if !self.line.scopes.is_empty() {
-            let mut full = Vec::new();
-            for scope in self.line.scopes.chunks_exact(2) {
-                full.extend_from_slice(&text[scope[0]..scope[1]]);
-                full.push(b'.');
-            }
-            full.extend_from_slice(own);
-            return self.line.make(&[&full]);
+    /// The name with what stands before it: the objects it lies in, or the data it is of.
+    fn full_name(&mut self, name: Range<usize>, word: Word) -> Word {
+        if self.label.is_empty() && self.line.scopes.is_empty() {
+            return word;
         }
-        let labelled = !self.label.is_empty()
-            && !own
-                .split(|byte| !byte.is_ascii_alphanumeric())
-                .any(|word| is_split(word) || word.eq_ignore_ascii_case(b"lr"));
-        if labelled { self.line.make(&[&text[self.label.clone()], own]) } else { Name::Line(name) }
+        let text = self.text;
+        let own = &text[name];
+        let full = &mut self.line.name;
+        full.clear();
+        if self.line.scopes.is_empty() {
+            let mut words = own.split(|byte| !byte.is_ascii_alphanumeric());
+            // The learning rate is the training's, whatever was measured beside it.
+            if words.any(|word| is_split(word) || word.eq_ignore_ascii_case(b"lr")) {
+                return word;
+            }
+            full.extend_from_slice(&text[self.label.clone()]);
+            full.push(b' ');
+        }
+        for scope in self.line.scopes.chunks_exact(2) {
+            full.extend_from_slice(&text[scope[0]..scope[1]]);
+            full.push(b'.');
+        }
+        full.extend_from_slice(own);
+        self.lexicon.word(full)
     }
 
     fn skip_token(&self, mut at: usize) -> usize {

@@ -1,5 +1,6 @@
 //! Tables that name their columns once: scikit-learn's gradient boosting, fastai, skorch, CSV, Markdown.
 
+use super::lexicon::Lexicon;
 use super::number::{Unit, number, unit};
 use super::scan::{Line, Of, Pair};
 use super::words::{Class, classify};
@@ -57,19 +58,16 @@ impl Table {
     pub(super) fn see_header(&mut self, text: &[u8]) -> bool {
         let start = text.iter().take_while(|byte| matches!(byte, b' ' | b'|' | b'\t')).count();
         let rest = &text[start..];
-        let comma = rest.contains(&b',');
         let word = rest.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'_').count();
-        if word == 0 || !matches!(classify(&rest[..word]), Class::Epoch | Class::Step) {
-            return false;
-        }
         let parted = match rest.get(word) {
             Some(b',' | b'\t' | b'|') => true,
             Some(b' ') => matches!(rest.get(word + 1), Some(b' ' | b'|' | b'\t')),
             _ => false,
         };
-        if !parted {
+        if word == 0 || !parted || !matches!(classify(&rest[..word]), Class::Epoch | Class::Step) {
             return false;
         }
+        let comma = rest.contains(&b',');
         let mut columns = Vec::new();
         for (start, cell) in cells(text, comma, true) {
             let named = cell[0].is_ascii_alphabetic() || cell[0] == b'_' || cell[0] >= 0x80;
@@ -86,7 +84,7 @@ impl Table {
     }
 
     /// Reads the line as a row under the header, if it is one.
-    pub(super) fn see_row(&self, text: &[u8], line: &mut Line) -> bool {
+    pub(super) fn see_row<S>(&self, text: &[u8], lexicon: &mut Lexicon<S>, line: &mut Line) -> bool {
         let Some(first) = text.iter().find(|byte| !matches!(byte, b' ' | b'|' | b'\t')) else { return false };
         if self.columns.is_empty() || !first.is_ascii_digit() {
             return false;
@@ -116,8 +114,8 @@ impl Table {
                 Class::Step => line.step = line.step.or(Some(Of { value: found.value, total: None })),
                 Class::Epoch => line.epoch = line.epoch.or(Some(Of { value: found.value, total: None })),
                 Class::Metric | Class::Unknown => {
-                    let name = line.make(&[&column.name]);
-                    line.pairs.push(Pair { name, class: column.class, value: found.value });
+                    let word = lexicon.word(&column.name);
+                    line.pairs.push(Pair { word, class: column.class, value: found.value });
                 }
                 Class::Rank | Class::Other => {}
             }

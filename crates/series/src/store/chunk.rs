@@ -96,6 +96,18 @@ pub(super) struct Head {
 
 /// Least, most and so on of values.
 pub(super) fn sum(values: &[f64]) -> Summary {
+    let last = values.last().copied().unwrap_or(f64::NAN);
+    let total: f64 = values.iter().sum();
+    if total.is_finite() && last.is_finite() {
+        // Nearly always. A finite total means that every value is finite.
+        let (mut min, mut max) = (last, last);
+        for value in values {
+            min = if *value < min { *value } else { min };
+            max = if *value > max { *value } else { max };
+        }
+        let mean = (total / values.len() as f64).clamp(min, max);
+        return Summary { min, max, mean, last, nan: 0, infinite: 0 };
+    }
     let (mut min, mut max, mut nan, mut infinite) = (f64::NAN, f64::NAN, 0, 0);
     for value in values {
         if value.is_finite() {
@@ -109,7 +121,7 @@ pub(super) fn sum(values: &[f64]) -> Summary {
     }
     let mean = mean(values);
     let mean = if min <= max { mean.clamp(min, max) } else { mean };
-    Summary { min, max, mean, last: values.last().copied().unwrap_or(f64::NAN), nan, infinite }
+    Summary { min, max, mean, last, nan, infinite }
 }
 
 fn present<T>(column: &[Option<T>]) -> Present {

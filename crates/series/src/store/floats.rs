@@ -15,6 +15,8 @@ pub(super) enum Coding {
 const SIGN: u64 = 1 << 63;
 /// Beyond this, whole numbers and their decimals no longer come back exactly.
 const MOST_EXACT: f64 = (1_u64 << 51) as f64;
+/// Where doubles have no fraction: adding it rounds to the nearest whole number, which then stands in the low bits.
+const MAGIC: f64 = (1_u64 << 52) as f64 * 1.5;
 const MOST_DIGITS: u8 = 15;
 const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
@@ -27,10 +29,7 @@ impl Coding {
                 if scaled.is_nan() || scaled.abs() >= MOST_EXACT {
                     return None;
                 }
-                // Rounds to the nearest whole number by way of the place where doubles have no fraction.
-                let magic = (1_u64 << 52) as f64 * 1.5;
-                let whole = (scaled + magic) - magic;
-                (whole as i64).cast_unsigned() ^ SIGN
+                (scaled + MAGIC).to_bits().wrapping_sub(MAGIC.to_bits()) ^ SIGN
             }
             Coding::Single => {
                 if !value.is_finite() {
@@ -153,25 +152,7 @@ pub(super) struct Summary {
 
 impl Values {
     pub(super) fn write(values: &[f64], meta: &mut Vec<u8>, bits: &mut Vec<u8>) {
-        let coding = Coding::choose(values);
-        let mut codes = Vec::with_capacity(values.len());
-        let mut odd: Vec<Odd> = Vec::new();
-        for block in values.chunks(BLOCK) {
-            // A value without code stands as its neighbour does, so that it costs nothing and moves no least or most.
-            let mut before = block.iter().find_map(|value| coding.code(*value)).unwrap_or(SIGN);
-            for value in block {
-                if let Some(code) = coding.code(*value) {
-                    before = code;
-                } else {
-                    let at = codes.len() as u32;
-                    match odd.last_mut() {
-                        Some(run) if run.start + run.len == at && run.bits == value.to_bits() => run.len += 1,
-                        _ => odd.push(Odd { start: at, len: 1, bits: value.to_bits() }),
-                    }
-                }
-                codes.push(before);
-            }
-        }
+        let (coding, codes, odd) = encode(values);
         meta.push(coding.tag());
         meta.extend_from_slice(&(odd.len() as u32).to_le_bytes());
         for run in &odd {
@@ -316,6 +297,53 @@ impl Values {
             out[first - start..last - start].fill(f64::from_bits(run.bits));
         }
     }
+}
+
+/// Every value's code, and the values that have none.
+fn encode(values: &[f64]) -> (Coding, Vec<u64>, Vec<Odd>) {
+    // Some values tell how all were printed, as a rule.
+    let some: Vec<f64> = values.iter().copied().step_by(1 + values.len() / 128).collect();
+    let mut coding = Coding::choose(&some);
+    let mut codes = Vec::with_capacity(values.len());
+    if let Coding::Decimal(digits) = coding {
+        if decimals(values, digits, &mut codes) {
+            return (coding, codes, Vec::new());
+        }
+        codes.clear();
+    }
+    coding = Coding::choose(values);
+    let mut odd: Vec<Odd> = Vec::new();
+    for block in values.chunks(BLOCK) {
+        // A value without code stands as its neighbour does, so that it costs nothing and moves no least or most.
+        let mut before = block.iter().find_map(|value| coding.code(*value)).unwrap_or(SIGN);
+        for value in block {
+            if let Some(code) = coding.code(*value) {
+                before = code;
+            } else {
+                let at = codes.len() as u32;
+                match odd.last_mut() {
+                    Some(run) if run.start + run.len == at && run.bits == value.to_bits() => run.len += 1,
+                    _ => odd.push(Odd { start: at, len: 1, bits: value.to_bits() }),
+                }
+            }
+            codes.push(before);
+        }
+    }
+    (coding, codes, odd)
+}
+
+/// Codes of values that are all decimals of so many digits; whether they are. Free of branches: this is most of the
+/// cost of keeping a point.
+fn decimals(values: &[f64], digits: u8, codes: &mut Vec<u64>) -> bool {
+    let power = POWERS[usize::from(digits)];
+    let mut all = true;
+    codes.extend(values.iter().map(|value| {
+        let shifted = value * power + MAGIC;
+        let whole = shifted - MAGIC;
+        all &= (whole / power).to_bits() == value.to_bits() && whole.abs() < MOST_EXACT;
+        shifted.to_bits().wrapping_sub(MAGIC.to_bits()) ^ SIGN
+    }));
+    all
 }
 
 fn write_blocks(values: &[f64], codes: &[u64], meta: &mut Vec<u8>, bits: &mut Vec<u8>) {

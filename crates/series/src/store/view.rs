@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bits::BLOCK;
-use super::chunk::{Body, COARSE, Columns, Place, Present};
+use super::chunk::{Body, COARSE, Columns, Place, Present, sum};
 use super::floats::Summary;
 use super::reader::Reader;
 use super::series::{Attempt, ChunkRef, Series};
@@ -255,21 +255,35 @@ impl Painter {
         bucket.infinite += infinite;
     }
 
-    fn point(&mut self, x: f64, value: f64) {
-        if x < self.scale.from || x > self.scale.to {
-            return;
+    /// Paints points one after the other; `xs` never decreases.
+    fn points(&mut self, xs: &[f64], values: &[f64]) {
+        let end = xs.partition_point(|x| *x <= self.scale.to);
+        let mut at = xs.partition_point(|x| *x < self.scale.from);
+        while at < end {
+            let x = xs[at];
+            let aside = x >= self.limit;
+            let slot = self.scale.position(x) as u64;
+            // As many points as share the pixel are summed up at once.
+            let next = if self.exact {
+                at + 1
+            } else {
+                let here = |x: &f64| self.scale.position(*x) as u64 == slot && (*x >= self.limit) == aside;
+                if here(&xs[end - 1]) { end } else { at + xs[at..end].partition_point(here) }
+            };
+            self.paint(slot, aside, x, (next - at) as u64, &sum(&values[at..next]));
+            at = next;
         }
-        let slot = if self.exact { 0 } else { self.scale.position(x) as u64 };
-        let finite = if value.is_finite() { value } else { f64::NAN };
-        let (nan, infinite) = (u32::from(value.is_nan()), u32::from(value.is_infinite()));
-        let sum = Summary { min: finite, max: finite, mean: finite, last: value, nan, infinite };
-        self.paint(slot, x >= self.limit, x, 1, &sum);
     }
 
     fn columns(&mut self, mut place: Place, start: u64, columns: &Columns) {
-        for at in 0..columns.len() {
-            place.go(columns.steps[at], columns.epochs[at], columns.times[at]);
-            self.point(self.ruler.x(place, start + at as u64), columns.values[at]);
+        let mut xs = [0.0; BLOCK];
+        for (nth, values) in columns.values.chunks(BLOCK).enumerate() {
+            for (at, x) in xs[..values.len()].iter_mut().enumerate() {
+                let at = nth * BLOCK + at;
+                place.go(columns.steps[at], columns.epochs[at], columns.times[at]);
+                *x = self.ruler.x(place, start + at as u64);
+            }
+            self.points(&xs[..values.len()], values);
         }
     }
 
@@ -366,9 +380,7 @@ impl Painter {
                 }
             }
         }
-        for (x, value) in xs.iter().zip(&values[..len]) {
-            self.point(*x, *value);
-        }
+        self.points(xs, &values[..len]);
     }
 
     /// Paints blocks of a chunk in which the axis goes back or has gaps: from its start, so that places are known.

@@ -38,6 +38,8 @@ pub struct Writer {
     lock: File,
     ids: HashMap<String, Vec<(Option<u32>, u32)>>,
     metrics: Vec<Waiting>,
+    /// The metric of the last point.
+    last: u32,
     waiting: usize,
     /// Metrics with points that are not in the tail yet.
     dirty: Vec<u32>,
@@ -49,6 +51,10 @@ pub struct Writer {
 
 /// A metric's points that are in no chunk yet.
 struct Waiting {
+    name: String,
+    rank: Option<u32>,
+    /// The metric of which a point came after this one's last.
+    next: u32,
     columns: Columns,
     /// The number of the first of them.
     start: u64,
@@ -115,6 +121,7 @@ impl Writer {
             lock,
             ids: HashMap::new(),
             metrics: Vec::new(),
+            last: 0,
             waiting: 0,
             dirty: Vec::new(),
             pending: Vec::new(),
@@ -130,6 +137,9 @@ impl Writer {
             };
             let last = series.chunks.last().map(|chunk| &chunk.head);
             let waiting = Waiting {
+                name: series.name.clone(),
+                rank: series.rank,
+                next: id,
                 start: series.sealed(),
                 attempt,
                 place,
@@ -207,6 +217,24 @@ impl Writer {
     }
 
     fn id_of(&mut self, name: &str, rank: Option<u32>) -> u32 {
+        // Lines repeat their metrics in order, so the one that came after the last one comes again.
+        let next = self.metrics.get(self.last as usize).map_or(0, |metric| metric.next);
+        if let Some(metric) = self.metrics.get(next as usize)
+            && metric.rank == rank
+            && metric.name == name
+        {
+            self.last = next;
+            return next;
+        }
+        let id = self.look_up(name, rank);
+        if let Some(metric) = self.metrics.get_mut(self.last as usize) {
+            metric.next = id;
+        }
+        self.last = id;
+        id
+    }
+
+    fn look_up(&mut self, name: &str, rank: Option<u32>) -> u32 {
         if let Some(ids) = self.ids.get(name)
             && let Some((_, id)) = ids.iter().find(|(known, _)| *known == rank)
         {
@@ -216,6 +244,9 @@ impl Writer {
         self.ids.entry_ref(name).or_default().push((rank, id));
         files::write_name(id, rank, name, &mut self.pending);
         self.metrics.push(Waiting {
+            name: name.to_owned(),
+            rank,
+            next: id,
             columns: Columns::default(),
             start: 0,
             attempt: 0,
