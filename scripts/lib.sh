@@ -84,9 +84,6 @@ need_npm() {
   printf '%s' "$lock" >"$stamp"
 }
 
-# build PACKAGE…: quiet when there is nothing to build.
-build() {
-  local packages=() package
-  for package in "$@"; do packages+=(-p "$package"); done
-  cargo build --locked --quiet "${packages[@]}" >&2 || die "The build failed. What the compiler said is above."
-}
+# build TARGET…: quiet when there is nothing to build. Always the whole workspace with a choice of targets, never -p: which
+# features a dependency is built with hangs on the packages that are chosen, so that another choice builds it again.
+build() { cargo build --locked --quiet --workspace "$@" >&2 || die "The build failed. What the compiler said is above."; }

@@ -1,6 +1,13 @@
 //! A session bus for one test, and the two services that a desktop brings: a tray and a notification server. Real ones
 //! to the program: they are asked and answer over D-Bus.
 
+#![expect(
+    clippy::unused_self,
+    clippy::used_underscore_binding,
+    clippy::needless_pass_by_value,
+    reason = "the methods of a D-Bus interface have the shape that its specification gives them"
+)]
+
 use std::collections::HashMap;
 use std::process::Command;
 use std::sync::{Arc, Mutex};

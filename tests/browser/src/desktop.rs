@@ -103,14 +103,14 @@ impl Desktop {
     /// WebKitWebDriver silences what it starts and gives it its own environment, so a script stands in between.
     fn write_script(&self, script: &Path, options: &Options) {
         use std::os::unix::fs::PermissionsExt as _;
-        let mut text = String::from("#!/bin/sh\nexport TAURI_WEBVIEW_AUTOMATION=true\n");
-        for (name, value) in self.environment(options.look) {
-            text += &format!("export {name}={}\n", quoted(&value));
-        }
-        let arguments = options.arguments.iter().map(|a| quoted(a)).collect::<Vec<_>>().join(" ");
-        text += &format!(
-            "exec {} {arguments} >>{} 2>&1\n",
+        let exports =
+            self.environment(options.look).into_iter().map(|(name, value)| format!("{name}={}", quoted(&value)));
+        let arguments = options.arguments.iter().map(|argument| quoted(argument));
+        let text = format!(
+            "#!/bin/sh\nexport TAURI_WEBVIEW_AUTOMATION=true {}\nexec {} {} >>{} 2>&1\n",
+            exports.collect::<Vec<_>>().join(" "),
             quoted(&options.program.display().to_string()),
+            arguments.collect::<Vec<_>>().join(" "),
             quoted(&self.log().display().to_string())
         );
         std::fs::write(script, text).expect("a script can be written");

@@ -22,6 +22,7 @@ mod bus;
 mod chromium;
 mod desktop;
 mod driver;
+pub mod journeys;
 mod page;
 mod process;
 mod serve;

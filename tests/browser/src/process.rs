@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The deadline of every wait. Generous: it is only reached by a failing test, and the machine may be busy.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 /// How often a condition is looked at.
 pub(crate) const LOOK: Duration = Duration::from_millis(40);
 

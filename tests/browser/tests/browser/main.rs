@@ -1,0 +1,3 @@
+//! Journeys in Chromium over `curfew serve`. `./test browser` builds what is driven.
+
+mod pages;
