@@ -28,14 +28,35 @@ fn main() -> ExitCode {
         if home.join("broken").exists() {
             return Err("The store in <home> is locked by another program.".to_owned());
         }
-        let (watched, ended, left) = (home.join("tray.json"), home.join("tray.json"), home.join("left"));
+        let (watched, left) = (home.join("tray.json"), home.join("left"));
+        let ended = watched.clone();
         Ok(Panel {
             router: pages(desk),
-            watch: Arc::new(move || state(&watched)),
-            end_local: Some(Arc::new(move || std::fs::write(&ended, "{}").map_err(|error| error.to_string()))),
-            left: Some(Box::new(move || std::fs::write(&left, "left").expect("the home can be written"))),
+            state: watch(watched),
+            end_local: Some(Arc::new(move || {
+                let ended = std::fs::write(&ended, "{}").map_err(|error| error.to_string());
+                Box::pin(async move { ended })
+            })),
+            left: Box::new(move || std::fs::write(&left, "left").expect("the home can be written")),
         })
     })
+}
+
+fn watch(file: PathBuf) -> tokio::sync::watch::Receiver<TrayState> {
+    let (tell, told) = tokio::sync::watch::channel(state(&file));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            let now = state(&file);
+            tell.send_if_modified(|shown| {
+                now != *shown && {
+                    *shown = now;
+                    true
+                }
+            });
+        }
+    });
+    told
 }
 
 fn state(file: &std::path::Path) -> TrayState {

@@ -13,11 +13,13 @@ use crate::bus::Bus;
 use crate::native::{self, Kind, Pick};
 use crate::notify::{self, Note};
 use crate::place::Place;
-use crate::tray::{self, Tray, TrayState, Watch};
+use crate::tray::{self, Tray, TrayState};
 use crate::{ASK, MAIN, Panel, scheme, window};
 
-/// How often the tray's state is read. The engine's store answers such a read from memory.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often a tray host is looked for while there is none.
+const LOOK: Duration = Duration::from_secs(3);
+/// The shortest time between two drawings of the tray: a run may print many epochs a second.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// The desktop, as the parts of the panel see it: its window, its dialogs, its notifications. Cheap to share.
 pub struct Desk {
@@ -77,10 +79,9 @@ impl Desk {
         Ok(Some(path))
     }
 
-    /// Opens an address in the browser, if it is one that may be opened ([`native::may_open`]). Whether it did.
+    /// Opens an address in the browser, if it is one that may be opened ([`curfew_ui::host::may_open`]). Whether it did.
     pub fn open_url(&self, url: &str) -> bool {
-        let may = url.parse().is_ok_and(|url| native::may_open(&url));
-        if !may {
+        if !curfew_ui::host::may_open(url) {
             tracing::warn!(url, "not opened: not on the list of known addresses");
             return false;
         }
@@ -140,30 +141,26 @@ impl Desk {
         _ = self.panel.set(panel);
     }
 
-    fn watch(&self) -> Option<Watch> {
-        self.panel.get().map(|panel| Arc::clone(&panel.watch))
-    }
-
-    async fn state(&self) -> TrayState {
-        let Some(watch) = self.watch() else { return TrayState::default() };
-        tokio::task::spawn_blocking(move || watch()).await.unwrap_or_default()
+    fn state(&self) -> TrayState {
+        self.panel.get().map(|panel| panel.state.borrow().clone()).unwrap_or_default()
     }
 
     /// Keeps the tray up to date, from the moment that a tray host answers.
     pub(crate) async fn keep_tray(self: Arc<Self>) {
-        let mut tick = tokio::time::interval(LOOK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // Unreadable until the panel is there.
+        // Nothing to show until the panel is there; never, if it could not be put together.
         drop(self.router().await);
+        let Some(mut state) = self.panel.get().map(|panel| panel.state.clone()) else { return };
+        while !self.bus().await.tray_host().await {
+            tokio::time::sleep(LOOK).await;
+        }
         loop {
-            tick.tick().await;
-            if lock(&self.tray).is_none() && !self.bus().await.tray_host().await {
-                continue;
+            let now = state.borrow_and_update().clone();
+            let (desk, app) = (Arc::clone(&self), self.app().clone());
+            _ = self.app().run_on_main_thread(move || desk.draw_tray(&app, now));
+            tokio::time::sleep(PAUSE).await;
+            if state.changed().await.is_err() {
+                return;
             }
-            let state = self.state().await;
-            let desk = Arc::clone(&self);
-            let app = self.app().clone();
-            _ = self.app().run_on_main_thread(move || desk.draw_tray(&app, state));
         }
     }
 
@@ -181,7 +178,7 @@ impl Desk {
     /// A line of the tray's menu was chosen.
     pub(crate) fn chosen(self: &Arc<Self>, id: &str) {
         match id {
-            tray::QUIT => self.spawn(|desk| async move { desk.quit().await }),
+            tray::QUIT => self.quit(),
             tray::HEADLINE => self.show(Some("/")),
             tray::OPEN => self.show(None),
             id => self.show(id.strip_prefix(tray::RUNNING)),
@@ -202,16 +199,16 @@ impl Desk {
     }
 
     /// Quit was chosen: asks if something still runs here.
-    async fn quit(self: Arc<Self>) {
-        if self.local().await.is_empty() {
+    fn quit(self: &Arc<Self>) {
+        if self.local().is_empty() {
             self.leave();
         } else {
             self.ask(Question::Quit);
         }
     }
 
-    async fn local(&self) -> Vec<String> {
-        self.state().await.running.into_iter().filter(|r| r.local).map(|r| r.label).collect()
+    fn local(&self) -> Vec<String> {
+        self.state().running.into_iter().filter(|r| r.local).map(|r| r.label).collect()
     }
 
     fn ask(self: &Arc<Self>, question: Question) {
@@ -223,10 +220,10 @@ impl Desk {
     }
 
     /// The pages of the question's window.
-    pub(crate) async fn question(self: &Arc<Self>) -> Router {
+    pub(crate) fn question(self: &Arc<Self>) -> Router {
         let question = lock(&self.question).clone().unwrap_or(Question::Quit);
         let can_end = self.panel.get().is_some_and(|panel| panel.end_local.is_some());
-        let asked = Asked { question, local: self.local().await, can_end };
+        let asked = Asked { question, local: self.local(), can_end };
         let desk = Arc::clone(self);
         ask::pages(asked, move |answer| desk.answered(answer))
     }
@@ -248,8 +245,7 @@ impl Desk {
 
     async fn end_and_leave(self: Arc<Self>) {
         let Some(end) = self.panel.get().and_then(|panel| panel.end_local.clone()) else { return };
-        let ended = tokio::task::spawn_blocking(move || end()).await.map_err(|error| error.to_string()).flatten();
-        match ended {
+        match end().await {
             Ok(()) => self.leave(),
             // What still runs is shown rather than left behind unseen.
             Err(error) => {
@@ -281,8 +277,8 @@ impl Desk {
     /// Once, when the event loop has ended.
     pub(crate) fn left(&self) {
         self.place().store(&self.home);
-        if let Some(left) = self.panel.get().and_then(|panel| panel.left.as_ref()) {
-            left();
+        if let Some(panel) = self.panel.get() {
+            (panel.left)();
         }
     }
 

@@ -7,11 +7,13 @@
 //! reaches `panel://` and nothing else.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
 use tauri::{RunEvent, WindowEvent};
+use tokio::sync::watch;
 
 pub mod ask;
 pub mod autostart;
@@ -20,6 +22,7 @@ mod desk;
 pub mod native;
 mod notify;
 pub mod one;
+pub mod panel;
 pub mod place;
 mod plain;
 pub mod scheme;
@@ -29,7 +32,7 @@ mod window;
 pub use desk::Desk;
 pub use native::Pick;
 pub use notify::Note;
-pub use tray::{Running, TrayState, Watch};
+pub use tray::{Running, TrayState};
 
 /// The label of the panel's window.
 const MAIN: &str = "main";
@@ -47,19 +50,22 @@ pub struct Start {
     pub hidden: bool,
 }
 
-/// Stops everything that runs on this computer; the sentence says what could not be stopped. May block.
-pub type EndLocal = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// What [`EndLocal`] gives: the sentence says what could not be stopped.
+pub type Ended = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// Stops everything that runs on this computer.
+pub type EndLocal = Arc<dyn Fn() -> Ended + Send + Sync>;
 
 /// What the desktop shows.
 pub struct Panel {
     /// The pages.
     pub router: Router,
-    /// What the tray shows, and what runs here.
-    pub watch: Watch,
+    /// What the tray shows, and what runs here, as it changes.
+    pub state: watch::Receiver<TrayState>,
     /// Offered when quitting, if present.
     pub end_local: Option<EndLocal>,
     /// Called once when the desktop has ended, however it was asked to.
-    pub left: Option<Box<dyn Fn() + Send + Sync>>,
+    pub left: Box<dyn Fn() + Send + Sync>,
 }
 
 /// Opens the desktop and returns when it has ended.
@@ -99,7 +105,7 @@ pub fn open(start: Start, build: impl FnOnce(Arc<Desk>) -> Result<Panel, String>
             let desk = Arc::clone(&serving);
             let asking = cx.webview_label() == ASK;
             tauri::async_runtime::spawn(async move {
-                let router = if asking { desk.question().await } else { desk.router().await };
+                let router = if asking { desk.question() } else { desk.router().await };
                 responder.respond(scheme::answer(router, request).await);
             });
         })

@@ -5,18 +5,14 @@
 
 use axum::Router;
 use axum::body::Body;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
+use curfew_ui::headers;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
 /// The scheme's name.
 pub const SCHEME: &str = "panel";
-
-/// The policy of every page in the window, whatever the page itself says: the tightest that htmx, idiomorph and uPlot
-/// work under in WebKitGTK. `'self'` is `panel://localhost`.
-pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
 
 /// The address of a root-relative path (with its query) inside the window.
 ///
@@ -61,14 +57,8 @@ pub async fn answer(router: Router, request: Request<Vec<u8>>) -> Response<Vec<u
         Ok(Err(error)) => fault(&asked, &format!("the answer broke off: {error}")),
         Err(error) => fault(&asked, &format!("the page failed: {error}")),
     };
-    let headers = response.headers_mut();
-    // WebKit answers repeated GETs from memory without this, and polling looks dead.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Policies only narrow each other, so a page's own stays.
-    if !headers.get_all(CONTENT_SECURITY_POLICY).iter().any(|policy| policy == CSP) {
-        headers.append(CONTENT_SECURITY_POLICY, HeaderValue::from_static(CSP));
-    }
+    // The panel's pages carry these already; the desktop's own, and what fails here, do not.
+    headers::add(response.headers_mut());
     response
 }
 
@@ -87,6 +77,7 @@ fn fault(asked: &str, why: &str) -> Response<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
     use axum::response::Redirect;
     use axum::routing::{get, post};
 
@@ -106,7 +97,8 @@ mod tests {
             Request::builder().method(method).uri(address(path).as_str()).body(body.as_bytes().to_vec()).unwrap();
         let response = answer(pages(), request).await;
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
-        assert_eq!(response.headers().get_all(CONTENT_SECURITY_POLICY).iter().next_back().unwrap(), CSP);
+        let policies: Vec<_> = response.headers().get_all(CONTENT_SECURITY_POLICY).iter().collect();
+        assert_eq!(policies, [headers::CSP]);
         let text = String::from_utf8_lossy(response.body()).into_owned();
         let text = if text.len() > 200 { format!("{} bytes", text.len()) } else { text };
         let seen = format!("{} {text}", response.status().as_u16());

@@ -31,9 +31,6 @@ pub struct TrayState {
     pub running: Vec<Running>,
 }
 
-/// Read whenever the tray is about to be drawn, on a thread that may block.
-pub type Watch = Arc<dyn Fn() -> TrayState + Send + Sync>;
-
 /// How many running things are listed before the rest is a number.
 const LISTED: usize = 12;
 /// The longest line, in characters.
