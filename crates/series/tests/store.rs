@@ -370,7 +370,7 @@ fn write(dir: &Path, maker: &mut Maker, points: &[Point<'_>]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_view_is_the_data_and_nothing_else(seed in any::<u64>(), count in 1_u64..20_000, width in 1_usize..1_500) {

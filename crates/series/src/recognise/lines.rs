@@ -203,6 +203,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn any_split_gives_the_same_lines(
             text in proptest::collection::vec(prop_oneof![

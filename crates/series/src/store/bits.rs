@@ -96,6 +96,21 @@ pub(super) fn packed_len(count: usize, width: u8) -> usize {
     (count * usize::from(width)).div_ceil(8)
 }
 
+/// Bytes that the blocks before one take, given their widths; each has `each` numbers.
+pub(super) fn block_start(widths: &[u8], each: usize) -> usize {
+    widths.iter().map(|width| packed_len(each, *width)).sum()
+}
+
+/// Bytes that all blocks of a column take, whose last may be shorter; `each` is what a whole block packs.
+pub(super) fn packed_before(widths: &[u8], count: usize, each: usize) -> Result<usize, Broken> {
+    if widths.iter().any(|width| *width > 64) {
+        return Err("a block has numbers of more than 64 bits");
+    }
+    let Some((last, before)) = widths.split_last() else { return Ok(0) };
+    let rest = count - before.len() * BLOCK;
+    Ok(block_start(before, each) + packed_len(rest + each - BLOCK, *last))
+}
+
 /// Appends `width` bits of each number.
 pub(super) fn pack(numbers: impl Iterator<Item = u64>, width: u8, out: &mut Vec<u8>) {
     if width == 0 {
@@ -150,7 +165,7 @@ pub(super) fn unpack(bytes: &[u8], width: u8, out: &mut [u64]) {
 #[derive(Debug, Clone)]
 pub(super) enum Line {
     Straight { first: u64, stride: u64 },
-    Steps { firsts: Each, least: Each, widths: usize, starts: Vec<u32> },
+    Steps { firsts: Each, least: Each, widths: usize, start: u32 },
 }
 
 impl Line {
@@ -190,16 +205,9 @@ impl Line {
                 let firsts = Each::read(whole, fields, blocks)?;
                 let least = Each::read(whole, fields, blocks)?;
                 let widths = whole.len() - fields.0.len();
-                let mut starts = Vec::with_capacity(blocks);
-                for (block, width) in fields.bytes(blocks)?.iter().enumerate() {
-                    if *width > 64 {
-                        return Err("a block has numbers of more than 64 bits");
-                    }
-                    starts.push(*start);
-                    let inner = (count - block * BLOCK).min(BLOCK) - 1;
-                    *start += packed_len(inner, *width) as u32;
-                }
-                Line::Steps { firsts, least, widths, starts }
+                let from = *start;
+                *start += packed_before(fields.bytes(blocks)?, count, BLOCK - 1)? as u32;
+                Line::Steps { firsts, least, widths, start: from }
             }
             _ => return Err("a column of an unknown kind"),
         })
@@ -223,11 +231,11 @@ impl Line {
                     number = number.wrapping_add(*stride);
                 }
             }
-            Line::Steps { firsts, least, widths, starts } => {
+            Line::Steps { firsts, least, widths, start } => {
                 let Some((first, rest)) = out.split_first_mut() else { return };
                 *first = firsts.get(whole, block);
                 let width = whole[*widths + block];
-                let from = starts[block] as usize;
+                let from = *start as usize + block_start(&whole[*widths..*widths + block], BLOCK - 1);
                 let len = packed_len(rest.len(), width);
                 unpack(bits.get(from..from + len).unwrap_or_default(), width, rest);
                 let least = least.get(whole, block).wrapping_sub(1 << 63);
@@ -278,6 +286,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn any_numbers_come_back(numbers in proptest::collection::vec(any::<u64>(), 1..300)) {
             check(&numbers);

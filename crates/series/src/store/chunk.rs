@@ -467,6 +467,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn any_points_come_back(rows in proptest::collection::vec(
             (proptest::option::of(0_u64..1000), proptest::option::of(0.0..10.0), any::<i64>(), any::<f64>()), 1..1200

@@ -1,6 +1,6 @@
 //! Columns of values: printed decimals as whole numbers, `float32` as such, anything else as its bits.
 
-use super::bits::{BLOCK, Broken, Each, Fields, Line, pack, packed_len, unpack, width};
+use super::bits::{BLOCK, Broken, Each, Fields, Line, block_start, pack, packed_before, packed_len, unpack, width};
 
 /// How values become whole numbers whose order is the values'.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +127,8 @@ pub(super) struct Values {
     means: usize,
     packing: Packing,
     widths: usize,
-    starts: Vec<u32>,
+    /// Where its bits start among the chunk's.
+    start: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -136,6 +137,16 @@ enum Packing {
     Above,
     /// The first above the block's least, then differences above their least.
     Steps { first: Each, least: Each },
+}
+
+impl Packing {
+    /// How many numbers a whole block packs.
+    fn each(&self) -> usize {
+        match self {
+            Packing::Above => BLOCK,
+            Packing::Steps { .. } => BLOCK - 1,
+        }
+    }
 }
 
 /// What one block holds.
@@ -190,16 +201,9 @@ impl Values {
             _ => return Err("values of an unknown packing"),
         };
         let widths = whole.len() - fields.0.len();
-        let mut starts = Vec::with_capacity(blocks);
-        for (block, width) in fields.bytes(blocks)?.iter().enumerate() {
-            if *width > 64 {
-                return Err("a block has values of more than 64 bits");
-            }
-            starts.push(*start);
-            let inner = (count - block * BLOCK).min(BLOCK) - usize::from(matches!(packing, Packing::Steps { .. }));
-            *start += packed_len(inner, *width) as u32;
-        }
-        Ok(Values { coding, count, odd, least, span, last, means, packing, widths, starts })
+        let from = *start;
+        *start += packed_before(fields.bytes(blocks)?, count, packing.each())? as u32;
+        Ok(Values { coding, count, odd, least, span, last, means, packing, widths, start: from })
     }
 
     /// What a block holds, without reading it.
@@ -255,7 +259,8 @@ impl Values {
         let mut codes = [0; BLOCK];
         let codes = &mut codes[..out.len()];
         let width = whole[self.widths + block];
-        let from = self.starts[block] as usize;
+        let before = &whole[self.widths..self.widths + block];
+        let from = self.start as usize + block_start(before, self.packing.each());
         let lowest = self.least.get(whole, block);
         match &self.packing {
             Packing::Above => {
@@ -512,6 +517,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn any_values_come_back(values in proptest::collection::vec(value(), 1..300)) {
             round_trip(&values);
