@@ -123,6 +123,16 @@ impl Scripted {
             }
         }
     }
+    /// Changes what is seen of a run in any way.
+    pub fn edit_run(&self, id: &RunId, edit: impl FnOnce(&mut RunStatus)) {
+        if let Some((_, status)) = self.world().runs.get_mut(id) {
+            edit(status);
+        }
+    }
+    /// Every run, with what was asked for.
+    pub fn runs(&self) -> Vec<(RunSpec, RunStatus)> {
+        self.world().runs.values().cloned().collect()
+    }
     /// How many runs are there and not over.
     pub fn running(&self) -> usize {
         self.world().runs.values().filter(|(_, s)| !s.state.is_over()).count()
@@ -246,17 +256,32 @@ impl Provider for Scripted {
     }
 }
 
+/// What every provider refuses.
+fn check(cx: &Cx, curfew: Timestamp) -> Result<()> {
+    cx.check("carry out a call")?;
+    if curfew <= cx.now() {
+        return Err(Error::input("curfew", "the curfew is in the past"));
+    }
+    Ok(())
+}
+
+fn taken(what: &str) -> Error {
+    Error::new(ErrorKind::AlreadyExists, "make it", format!("there is another {what} of that name"))
+}
+
 fn gone(what: &str) -> Error {
     Error::new(ErrorKind::NotFound, "find it", format!("there is no such {what}"))
 }
 
 #[async_trait]
 impl Training for Scripted {
-    async fn quote(&self, cx: &Cx, _spec: &RunSpec) -> Result<Quote> {
+    async fn quote(&self, cx: &Cx, spec: &RunSpec) -> Result<Quote> {
+        check(cx, spec.curfew)?;
         let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
         self.around("quote", |_| Ok(Quote { rate, cautions: vec![], enforcer })).await
     }
     async fn launch(&self, cx: &Cx, spec: &RunSpec) -> Result<RunHandle> {
+        check(cx, spec.curfew)?;
         let status = RunStatus {
             state: RunState::Running,
             detail: None,
@@ -272,6 +297,9 @@ impl Training for Scripted {
             so_far: Cost::Unknown { why: "the script does not add up".into() },
         };
         self.around("launch", |world| {
+            if world.runs.get(&spec.id).is_some_and(|(there, _)| there.intent != spec.intent) {
+                return Err(taken("run"));
+            }
             if !world.runs.contains_key(&spec.id) {
                 world.launches += 1;
                 world.runs.insert(spec.id.clone(), (spec.clone(), status));
@@ -295,12 +323,14 @@ impl Training for Scripted {
     async fn status(&self, _cx: &Cx, run: &RunHandle) -> Result<RunStatus> {
         self.around("status", |w| w.runs.get(&run.id).map(|(_, s)| s.clone()).ok_or_else(|| gone("run"))).await
     }
-    async fn log(&self, _cx: &Cx, run: &RunHandle, from: &str, _max: usize) -> Result<LogChunk> {
-        let from = from.to_owned();
+    async fn log(&self, _cx: &Cx, run: &RunHandle, from: &str, max: usize) -> Result<LogChunk> {
+        let from: usize = from.parse().unwrap_or(0);
         self.around("log", |w| {
             let (_, status) = w.runs.get(&run.id).ok_or_else(|| gone("run"))?;
-            let bytes = if from.is_empty() { b"epoch 1 loss=0.5\n".to_vec() } else { vec![] };
-            Ok(LogChunk { bytes, next: "end".into(), end: status.state.is_over() })
+            let left = LOG.get(from..).unwrap_or_default();
+            let bytes = left[..left.len().min(max)].to_vec();
+            let at = from + bytes.len();
+            Ok(LogChunk { bytes, next: at.to_string(), end: status.state.is_over() && at >= LOG.len() })
         })
         .await
     }
@@ -336,11 +366,13 @@ impl Training for Scripted {
 
 #[async_trait]
 impl Serving for Scripted {
-    async fn quote(&self, cx: &Cx, _spec: &EndpointSpec) -> Result<Quote> {
+    async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote> {
+        check(cx, spec.curfew)?;
         let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
         self.around("quote endpoint", |_| Ok(Quote { rate, cautions: vec![], enforcer })).await
     }
     async fn deploy(&self, cx: &Cx, spec: &EndpointSpec) -> Result<EndpointHandle> {
+        check(cx, spec.curfew)?;
         let status = EndpointStatus {
             state: EndpointState::InService,
             detail: None,
@@ -356,6 +388,9 @@ impl Serving for Scripted {
             versions: vec![],
         };
         self.around("deploy", |world| {
+            if world.endpoints.get(&spec.id).is_some_and(|(there, _)| there.intent != spec.intent) {
+                return Err(taken("endpoint"));
+            }
             if !world.endpoints.contains_key(&spec.id) {
                 world.deploys += 1;
                 world.endpoints.insert(spec.id.clone(), (spec.clone(), status));
@@ -389,6 +424,9 @@ impl Serving for Scripted {
         let now = cx.now();
         self.around("invoke", |w| {
             let (_, status) = w.endpoints.get_mut(&endpoint.id).ok_or_else(|| gone("endpoint"))?;
+            if status.state.is_over() {
+                return Err(Error::new(ErrorKind::Conflict, "ask the model", "the endpoint is over"));
+            }
             let traffic = status.traffic.get_or_insert_default();
             traffic.requests += 1;
             traffic.last_request = Some(now);
@@ -420,12 +458,18 @@ impl Serving for Scripted {
         let enforcer = self.enforcer.clone();
         self.around("set endpoint curfew", |w| {
             let (_, status) = w.endpoints.get_mut(&endpoint.id).ok_or_else(|| gone("endpoint"))?;
+            if status.state.is_over() {
+                return Err(Error::new(ErrorKind::Conflict, "move the curfew", "the endpoint is over"));
+            }
             status.curfew = Some(Curfew { at, enforcer: enforcer.clone() });
             Ok(enforcer)
         })
         .await
     }
 }
+
+/// What every run prints.
+const LOG: &[u8] = b"epoch 1 loss=0.5\nthe contract is kept\n";
 
 struct ScriptedKind {
     kind: &'static str,
@@ -446,7 +490,7 @@ impl ScriptedKind {
                 spec.id.as_str(),
                 status.state.word(),
                 spec.intent.clone(),
-                status.curfew.clone(),
+                status.curfew.clone().filter(|_| !status.state.is_over()),
                 status.rate.clone(),
             );
             self.resource(parts, status.created, evidence)
@@ -460,7 +504,7 @@ impl ScriptedKind {
                 spec.id.as_str(),
                 status.state.word(),
                 spec.intent.clone(),
-                status.curfew.clone(),
+                status.curfew.clone().filter(|_| !status.state.is_over()),
                 status.rate.clone(),
             );
             self.resource(parts, status.created, vec![evidence])

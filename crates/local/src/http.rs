@@ -26,8 +26,6 @@ pub(crate) struct Stats {
     #[serde(default)]
     pub last_request_ms: Option<i64>,
     #[serde(default)]
-    pub in_flight: u64,
-    #[serde(default)]
     pub latency_ms: Latency,
     #[serde(default)]
     pub rss_bytes: Option<u64>,

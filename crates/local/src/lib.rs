@@ -23,6 +23,7 @@ mod machine;
 mod model;
 mod offers;
 mod orders;
+mod orphans;
 mod pack;
 mod process;
 mod pyjson;

@@ -92,13 +92,17 @@ impl Pythons {
 
     /// One of the same minor version, wherever interpreters usually are.
     pub(crate) fn with_minor(&self, usual: Interpreter, wanted: Version) -> Option<Interpreter> {
+        self.with_minor_below(usual, wanted, std::env::home_dir().as_deref())
+    }
+
+    fn with_minor_below(&self, usual: Interpreter, wanted: Version, home: Option<&Path>) -> Option<Interpreter> {
         if usual.version.same_minor(wanted) {
             return Some(usual);
         }
         let name = format!("python{}", wanted.minor_line());
         let mut places = vec![PathBuf::from(&name)];
         places.extend(["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"].map(|d| Path::new(d).join(&name)));
-        if let Some(home) = std::env::home_dir() {
+        if let Some(home) = home {
             // pyenv, uv, conda: each version in a folder of its own.
             for (folder, inside) in
                 [(".pyenv/versions", "bin"), (".local/share/uv/python", "bin"), ("miniconda3/envs", "bin")]
@@ -169,6 +173,30 @@ mod tests {
         check("3.13.0rc1", Some("3.13.0"));
         check("3", None);
         check("x.y", None);
+    }
+
+    #[test]
+    fn finds_another_version_where_version_managers_keep_them() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let make = |place: &str, version: &str| {
+            let path = home.path().join(place);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, format!("#!/bin/sh\necho {version}\necho {}\n", path.display())).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        let older = make(".pyenv/versions/3.97.1/bin/python3.97", "3.97.1");
+        make(".pyenv/versions/3.96.2/bin/python3.96", "3.95.0");
+        let pythons = Pythons::default();
+        let usual = pythons.usual(&Settings::default()).unwrap();
+        let find = |text: &str| {
+            let found = pythons.with_minor_below(usual.clone(), Version::parse(text).unwrap(), Some(home.path()));
+            found.map(|i| i.path)
+        };
+        assert_eq!(find("3.97.0"), Some(older), "the same minor version will do");
+        assert_eq!(find("3.96.2"), None, "one that says otherwise is not it");
+        assert_eq!(find(&usual.version.to_string()), Some(usual.path.clone()));
     }
 
     #[test]

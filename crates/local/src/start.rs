@@ -1,5 +1,6 @@
 //! Makes the folder of a run or endpoint appear whole, and its supervisor begin exactly once.
 
+use crate::environment::{ENDPOINT_MARK, RUN_MARK};
 use crate::files::{self, STAGING};
 use crate::folder::{Folder, Held};
 use crate::local::Inner;
@@ -67,6 +68,8 @@ pub(crate) fn begin(inner: &Inner, folder: &Folder) -> Result<()> {
     let mut command = Command::new(&inner.launcher.program);
     command.args(&inner.launcher.args).arg(folder.path()).current_dir("/");
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(failed)?).stderr(log);
+    // A script may itself start a run; its mark is not the new one's.
+    command.env_remove(RUN_MARK).env_remove(ENDPOINT_MARK);
     let mut child = command.spawn().map_err(failed)?;
     let started = Instant::now();
     let result = loop {

@@ -209,14 +209,14 @@ impl Inner {
         let home = self.home.root().to_owned();
         let mut except = vec![home];
         let mut plan = copy::plan(&spec.dir, &except, most);
-        if matches!(plan, Err(TooMuch::Bytes(_) | TooMuch::Files)) {
+        if matches!(plan, Err(TooMuch::Bytes | TooMuch::Files)) {
             // What is given as data need not be copied as code.
             except.extend(data.iter().cloned());
             plan = copy::plan(&spec.dir, &except, most);
         }
         plan.map_err(|too_much| {
             let what = match too_much {
-                TooMuch::Bytes(_) => format!("the script folder holds more than {}", say::bytes(most)),
+                TooMuch::Bytes => format!("the script folder holds more than {}", say::bytes(most)),
                 TooMuch::Files => "the script folder holds more than 50,000 files".into(),
                 TooMuch::Io(e) => {
                     return Error::io("read the script folder", "the script folder cannot be read", e).at("dir");

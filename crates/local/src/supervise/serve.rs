@@ -21,7 +21,6 @@ pub(crate) const SERVER: &str = "server";
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Address {
     pub url: String,
-    pub pid: i32,
 }
 
 /// What serve.py writes when it gives up.

@@ -39,18 +39,21 @@ impl Run {
         self.record.detail = Some(detail.into());
         self.write();
     }
-    fn read_output(&mut self, now: Timestamp) {
-        let Some(Output { tail, series }) = &mut self.output else { return };
+    /// Reads what is new. `true`: there is more.
+    fn read_output(&mut self, now: Timestamp) -> bool {
+        let Some(Output { tail, series }) = &mut self.output else { return false };
         let read = tail.read(|bytes| series.push(bytes, now));
         series.flush();
-        if let Err(e) = read {
+        let more = read.unwrap_or_else(|e| {
             eprintln!("{} the log cannot be read: {e}", Timestamp::now());
-        }
+            false
+        });
         let cut = tail.keep_within(self.longest_log);
         if cut != self.record.log_cut {
             self.record.log_cut = cut;
             self.write();
         }
+        more
     }
     /// Writes the end, whatever it is.
     fn end(&mut self, state: RunState) {
@@ -189,7 +192,8 @@ fn train(spec: &RunSpec, orders: &Orders, layout: &Layout<'_>, prepared: &Prepar
     let mut running = Running { run, begins };
     let ended = watch.run(&mut command, &mut running);
     let run = running.run;
-    run.read_output(Timestamp::now());
+    // All of it: nothing is written any more.
+    while run.read_output(Timestamp::now()) {}
     if let Some(output) = &mut run.output {
         output.series.finish(Timestamp::now());
     }
