@@ -4,6 +4,7 @@ use crate::amount::{Rate, Usd};
 use crate::limits::bar;
 use crate::offers::{Offer, OfferId};
 use crate::plan::{MONTH_MS, Plan, SlotPlan, Times};
+use crate::work::Band;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -117,19 +118,24 @@ impl Plan<'_> {
     }
     /// The exact row of an offer.
     pub(crate) fn row(&self, offer: &Offer<'_>) -> Row {
+        let spec = self.catalog.spec_of(offer.id.0);
+        self.row_of(offer, spec, self.question.work.band_on(offer.spec))
+    }
+    /// The same where the type's number and the time at work are at hand.
+    pub(crate) fn row_of(&self, offer: &Offer<'_>, spec: usize, work: Option<Band>) -> Row {
         let charge = self.charge(offer);
-        let class = self.slot_plan(offer);
-        let work = self.question.work.band_on(offer.spec);
-        let times = work.filter(|_| class.fits).map(|w| self.times(w, &self.classes[usize::from(class.class)]));
-        let costs = times.zip(charge.rate()).map(|(t, rate)| self.costs(offer, rate, &t));
-        let bars = self.bars(offer, charge, times.as_ref(), costs.as_ref());
+        let at = (offer.id.0 - self.catalog.starts[spec]) as usize;
+        let slot = self.catalog.slots_of(spec)[at];
+        let planned = &self.slots[usize::from(slot)];
+        let times = work.filter(|_| planned.fits).map(|w| self.times(w, &self.classes[usize::from(planned.class)]));
+        let costs = times.zip(charge.rate()).map(|(t, rate)| self.costs(planned, rate, &t));
+        let bars = self.bars((offer, spec, slot), charge, times.as_ref(), costs.as_ref());
         Row { id: offer.id, charge, times, costs, bars }
     }
     fn slot_plan(&self, offer: &Offer<'_>) -> &SlotPlan {
         &self.slots[usize::from(self.catalog.slot_of(offer.id.0))]
     }
-    fn costs(&self, offer: &Offer<'_>, rate: Rate, times: &Times) -> Costs {
-        let slot = self.slot_plan(offer);
+    fn costs(&self, slot: &SlotPlan, rate: Rate, times: &Times) -> Costs {
         let disk = slot.disk_exact.and_then(|usd| self.disk_cost(usd, times.billed_ms()));
         let mut costs = Costs {
             machine: rate.over_ms(times.work.ms),
@@ -147,10 +153,14 @@ impl Plan<'_> {
         per_gb_month.times(i128::from(self.disk_gb) * i128::from(ms), MONTH_MS)
     }
     /// Every reason that bars an offer, exactly.
-    pub(crate) fn bars(&self, offer: &Offer<'_>, charge: Charge, times: Option<&Times>, costs: Option<&Costs>) -> u16 {
+    fn bars(
+        &self,
+        (offer, spec, slot): (&Offer<'_>, usize, u16),
+        charge: Charge,
+        times: Option<&Times>,
+        costs: Option<&Costs>,
+    ) -> u16 {
         let limits = self.question.limits;
-        let spec = self.catalog.spec_of(offer.id.0);
-        let slot = self.catalog.slot_of(offer.id.0);
         let mut bars = limits.spec_bars[spec] | limits.slot_bars[usize::from(slot)];
         if let Some(times) = times {
             bars |= self.time_bars(times.done.ms);
@@ -164,11 +174,11 @@ impl Plan<'_> {
             }
         }
         if let Some(rate) = charge.rate() {
-            if limits.price_cap_exact().is_some_and(|cap| rate > cap) {
+            if limits.price_cap.is_some_and(|cap| rate > cap) {
                 bars |= bar::PRICE;
             }
             let on_demand = offer.slot.buy == crate::Buy::OnDemand && !offer.is_local();
-            if on_demand && limits.spot_above_exact().is_some_and(|above| rate > above) {
+            if on_demand && limits.spot_above.is_some_and(|above| rate > above) {
                 bars |= bar::SPOT;
             }
         }

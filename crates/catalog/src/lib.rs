@@ -5,9 +5,12 @@
 
 pub mod amount;
 pub mod builder;
+pub mod cache;
 pub mod facts;
+pub mod feeds;
 pub mod finish;
 pub mod limits;
+pub mod near;
 pub mod need;
 pub mod offers;
 pub mod pack;
@@ -17,12 +20,16 @@ pub mod rates;
 pub mod rows;
 pub mod snapshot;
 pub mod spec;
+pub mod trial;
+pub mod why;
 pub mod work;
 
 pub use amount::{Rate, Usd};
 pub use builder::{Builder, NewOffer};
 pub use finish::{Charge, Costs, Row, Term};
 pub use limits::{Limits, QuotaAsk, QuotaLevel, QuotaOrigin, Rules};
+pub use near::Near;
+pub use need::Vocabulary;
 pub use need::{AcceleratorNeed, Accelerators, Data, DataAt, Need};
 pub use offers::{Catalog, Note, Offer, OfferId};
 pub use pick::Picked;
@@ -30,4 +37,5 @@ pub use plan::{Assumptions, Barred, Order, Question, StartUp, Times};
 pub use rates::Rates;
 pub use rows::OfferRow;
 pub use spec::{Accelerator, Arch, Buy, Class, Slot, Spec};
+pub use why::{Explained, Reason, WayOut};
 pub use work::{Band, MeasuredRun, Seen, Trial, Work};

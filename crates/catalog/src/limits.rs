@@ -8,6 +8,7 @@ use crate::amount::{Rate, Usd};
 use crate::offers::{Catalog, Offer};
 use curfew_core::curfew::CurfewSpec;
 use curfew_core::policy::Policy;
+use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -60,6 +61,9 @@ pub struct Limits {
     /// Types that a region is known not to offer: (type, slot).
     pub(crate) missing: FxHashSet<(u32, u16)>,
     pub(crate) longest_ms: i64,
+    /// The policy's price ceiling, and the price above which it asks for spot.
+    pub(crate) price_cap: Option<Rate>,
+    pub(crate) spot_above: Option<Rate>,
     slots: usize,
 }
 
@@ -67,6 +71,7 @@ impl Limits {
     /// Makes rules ready for `catalog`.
     pub fn new(catalog: &Catalog, rules: Rules) -> Self {
         let policy = &rules.policy;
+        let rate = |d: Option<Decimal>| d.and_then(Usd::from_decimal).and_then(Rate::from_usd);
         let local = |cloud: &str| cloud == "local";
         let allowed = |list: &[String], name: &str| list.is_empty() || list.iter().any(|x| x == name);
         let spec_bars = catalog.specs.iter().map(|s| {
@@ -89,6 +94,8 @@ impl Limits {
             left: Vec::new(),
             missing: FxHashSet::default(),
             longest_ms,
+            price_cap: rate(policy.max_usd_per_hour),
+            spot_above: rate(policy.spot_above_usd_per_hour),
             slots: catalog.slots.len(),
             rules,
         };
@@ -157,12 +164,5 @@ impl Limits {
     pub fn placement(&self, offer: &Offer<'_>) -> Option<u8> {
         let key = (offer.spec.machine.to_string(), offer.slot.region.to_string());
         self.rules.placement.get(&key).copied().filter(|_| offer.slot.buy.is_spot())
-    }
-    /// The policy's price ceiling, exactly.
-    pub(crate) fn price_cap_exact(&self) -> Option<Rate> {
-        self.rules.policy.max_usd_per_hour.and_then(Usd::from_decimal).and_then(Rate::from_usd)
-    }
-    pub(crate) fn spot_above_exact(&self) -> Option<Rate> {
-        self.rules.policy.spot_above_usd_per_hour.and_then(Usd::from_decimal).and_then(Rate::from_usd)
     }
 }

@@ -6,6 +6,8 @@ mod grammar;
 mod vocabulary;
 pub mod words;
 
+pub(crate) use grammar::class_of;
+
 pub use clash::Clash;
 pub use complete::Completion;
 pub use vocabulary::Vocabulary;

@@ -182,7 +182,7 @@ impl Catalog {
     pub fn offer(&self, id: OfferId) -> Offer<'_> {
         self.view(id.0, self.spec_of(id.0))
     }
-    fn view(&self, row: u32, spec: usize) -> Offer<'_> {
+    pub(crate) fn view(&self, row: u32, spec: usize) -> Offer<'_> {
         let i = row as usize;
         Offer {
             id: OfferId(row),

@@ -129,7 +129,8 @@ impl Catalog {
         let plan = Plan::new(self, question);
         let mut pass = pass::Pass::new(&plan);
         pass.run();
-        let row = |id: u32| plan.row(&self.offer(OfferId(id)));
+        let mut rows = pass.first();
+        let row = |id: u32| pass.row(id);
         let mut picked = Picked {
             fitting: pass.fitting,
             unpriced: pass.unpriced,
@@ -142,7 +143,6 @@ impl Catalog {
             picked.soonest = pass.front.points.first().map(|p| row(p.2));
             picked.front = pass.front.points.iter().map(|p| row(p.2)).collect();
         }
-        let mut rows: Vec<u32> = std::mem::replace(&mut pass.top, Top::new(0)).finish().iter().map(|k| k.row).collect();
         if rows.len() < question.take {
             pass.unkeyed(question.take - rows.len(), &mut rows);
         }
@@ -172,12 +172,14 @@ impl Picked {
         };
         let last = |row: &Row| question.barred == Barred::Last && row.is_barred();
         self.rows.sort_by(|a, b| {
-            let by_money = match (key(a), key(b)) {
-                (Some(x), Some(y)) if question.descending => y.cmp(&x),
-                (Some(x), Some(y)) => x.cmp(&y),
-                (x, y) => x.is_none().cmp(&y.is_none()),
-            };
-            last(a).cmp(&last(b)).then(by_money).then(a.id.cmp(&b.id))
+            let (x, y) = (key(a), key(b));
+            let by_money = if question.descending { y.cmp(&x) } else { x.cmp(&y) };
+            // What cannot be reckoned comes after all that can, in row order.
+            let unknown = x.is_none().cmp(&y.is_none());
+            match (x, y) {
+                (Some(_), Some(_)) => last(a).cmp(&last(b)).then(by_money).then(a.id.cmp(&b.id)),
+                _ => unknown.then(a.id.cmp(&b.id)),
+            }
         });
     }
 }

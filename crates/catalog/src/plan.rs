@@ -305,6 +305,12 @@ impl<'a> Plan<'a> {
         };
         Times { work, start_ms, lost_ms, queue_ms, move_ms: class.move_ms, done }
     }
+    /// What of [`Self::times`] ranking reads: billed and done, in milliseconds.
+    pub(crate) fn times_expected(&self, work_ms: i64, class: &TimeClass) -> (i64, i64) {
+        let start_ms = class.start.billed_ms + class.load_ms;
+        let billed = work_ms + start_ms + if class.spot { self.lost_ms(work_ms, start_ms) } else { 0 };
+        (billed, class.start.waiting_ms + class.move_ms + billed)
+    }
     /// Work expected to be done twice because the machine was taken away, with interruptions as a Poisson process:
     /// from checkpoint to checkpoint half an interval and a start each time; without checkpoints all of it.
     fn lost_ms(&self, work_ms: i64, start_ms: i64) -> i64 {

@@ -588,7 +588,7 @@ fn unit_of_time(unit: &str, value: Decimal) -> Option<SignedDuration> {
 }
 
 /// The class that a list of kinds is of, where they are all of one.
-pub(super) fn class_of(kinds: &[String]) -> Option<Class> {
+pub(crate) fn class_of(kinds: &[String]) -> Option<Class> {
     let of = |kind: &String| {
         crate::Accelerator { kind: kind.as_str().into(), count: Decimal::ONE, memory_gib: None }.class()
     };

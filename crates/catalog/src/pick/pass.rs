@@ -1,8 +1,10 @@
 //! The pass over the columns.
 
 use super::{Front, Key, Top};
-use crate::offers::{Catalog, OfferId, UNKNOWN};
+use crate::finish::Row;
+use crate::offers::{Catalog, UNKNOWN};
 use crate::plan::{Barred, Order, Plan};
+use crate::work::Band;
 use rust_decimal::prelude::ToPrimitive;
 
 /// What the pass needs to know of a type at a class of slots.
@@ -14,6 +16,8 @@ struct ClassTimes {
     /// Picodollars.
     waiting: f64,
     barred: bool,
+    /// No offer of the type at this class comes to less.
+    least: f64,
     /// The cheapest open row so far.
     best: (f64, u32),
 }
@@ -30,27 +34,29 @@ struct SlotPass {
     cap: f64,
 }
 
-/// Which of a list of slots fit: their positions in the list.
-enum Places {
-    Unread,
-    All,
-    Some(Vec<u32>),
+/// Which of a list of slots fit.
+struct Places {
+    /// Their positions in the list; `None`: all of them.
+    at: Option<Vec<u32>>,
+    count: usize,
+    /// The classes of slots among them, as bits; classes beyond the last bit share it.
+    classes: u64,
 }
 
-/// The least and the most that the offers of a type can come to.
+/// The least that the offers of a type can come to.
 struct Outlook {
     spec: u32,
     /// No order key is below it.
     key: f64,
-    money: f64,
-    done_ms: i64,
+    /// Where its classes' times are.
+    times: usize,
 }
 
 pub(super) struct Pass<'p> {
     plan: &'p Plan<'p>,
     catalog: &'p Catalog,
     slots: Vec<SlotPass>,
-    places: Vec<Places>,
+    places: Vec<Option<Places>>,
     /// Least and most of the slots' disk and transfer.
     disk: (f64, f64),
     fixed: (f64, f64),
@@ -59,7 +65,9 @@ pub(super) struct Pass<'p> {
     need_cap: f64,
     total_cap: f64,
     no_quota: Vec<f32>,
+    /// Class by class, type after type.
     times: Vec<ClassTimes>,
+    bands: Vec<Option<Band>>,
     pub(super) top: Top,
     pub(super) front: Front,
     pub(super) best: Option<Key>,
@@ -73,7 +81,7 @@ impl<'p> Pass<'p> {
         let question = plan.question;
         let limits = question.limits;
         let exact = |rate: Option<crate::Rate>| rate.map_or(f64::INFINITY, |r| r.pico() as f64);
-        let (price_cap, spot_above) = (exact(limits.price_cap_exact()), exact(limits.spot_above_exact()));
+        let (price_cap, spot_above) = (exact(limits.price_cap), exact(limits.spot_above));
         let slots = plan.slots.iter().zip(&plan.catalog.slots).enumerate().map(|(i, (s, slot))| {
             let on_demand = slot.buy == crate::Buy::OnDemand && &*slot.cloud != "local";
             SlotPass {
@@ -96,7 +104,7 @@ impl<'p> Pass<'p> {
             plan,
             catalog: plan.catalog,
             slots: slots.collect(),
-            places: (0..plan.catalog.patterns.len()).map(|_| Places::Unread).collect(),
+            places: (0..plan.catalog.patterns.len()).map(|_| None).collect(),
             disk: ends(|s| s.disk),
             fixed: ends(|s| s.fixed),
             factor: ends(|s| s.factor).0,
@@ -104,6 +112,7 @@ impl<'p> Pass<'p> {
             total_cap: if plan.timeless { f64::INFINITY } else { budget },
             no_quota: vec![f32::INFINITY; plan.catalog.slots.len()],
             times: Vec::new(),
+            bands: vec![None; plan.catalog.specs.len()],
             top: Top::new(question.take),
             front: Front::default(),
             best: None,
@@ -127,44 +136,62 @@ impl<'p> Pass<'p> {
         // Types that can be best come first, so that the bounds are tight before most are looked at.
         outlooks.sort_unstable_by(|a, b| a.key.total_cmp(&b.key).then(a.spec.cmp(&b.spec)));
         for outlook in outlooks {
-            if self.top.can_take(outlook.key) || !self.front.beats(outlook.done_ms, outlook.money) {
-                self.spec(outlook.spec as usize);
+            if self.top.can_take(outlook.key) || !self.beaten(&outlook) {
+                self.spec(&outlook);
             }
         }
     }
+    /// Is each class's least beaten by an open row that is as soon? Then nothing of the type is best or on the front.
+    fn beaten(&self, outlook: &Outlook) -> bool {
+        let times = &self.times[outlook.times..outlook.times + self.plan.classes.len()];
+        times.iter().all(|t| !t.least.is_finite() || self.front.beats(t.done_ms, t.least))
+    }
+    /// The places of a type, once [`Self::read_places`] has seen it.
+    fn places_of(&self, spec: usize) -> Option<&Places> {
+        self.places[self.catalog.pattern_of[spec] as usize].as_ref()
+    }
     fn read_places(&mut self, spec: usize) {
         let places = &mut self.places[self.catalog.pattern_of[spec] as usize];
-        if matches!(places, Places::Unread) {
-            let slots = self.catalog.slots_of(spec);
-            let fits = |(i, &slot): (usize, &u16)| {
-                self.plan.slots[usize::from(slot)].fits.then(|| u32::try_from(i).unwrap_or(u32::MAX))
-            };
-            let found: Vec<u32> = slots.iter().enumerate().filter_map(fits).collect();
-            *places = if found.len() == slots.len() { Places::All } else { Places::Some(found) };
+        if places.is_some() {
+            return;
         }
+        let slots = self.catalog.slots_of(spec);
+        let mut classes = 0;
+        let mut found = Vec::with_capacity(slots.len());
+        for (i, &slot) in (0..).zip(slots) {
+            let planned = &self.plan.slots[usize::from(slot)];
+            if planned.fits {
+                found.push(i);
+                classes |= 1 << planned.class.min(63);
+            }
+        }
+        let count = found.len();
+        *places = Some(Places { at: (count < slots.len()).then_some(found), count, classes });
     }
     /// Calls `visit` with row, slot and listed price of each offer of a type that fits by its place.
     #[inline]
     fn each(&self, spec: usize, mut visit: impl FnMut(u32, u16, i64)) {
         let (from, slots) = (self.catalog.starts[spec], self.catalog.slots_of(spec));
         let prices = &self.catalog.price[from as usize..self.catalog.starts[spec + 1] as usize];
-        match &self.places[self.catalog.pattern_of[spec] as usize] {
-            Places::Some(at) => at.iter().for_each(|&i| visit(from + i, slots[i as usize], prices[i as usize])),
-            Places::All | Places::Unread => {
-                (from..).zip(slots.iter().zip(prices)).for_each(|(row, (&slot, &price))| visit(row, slot, price));
-            }
+        match self.places_of(spec).and_then(|p| p.at.as_ref()) {
+            Some(at) => at.iter().for_each(|&i| visit(from + i, slots[i as usize], prices[i as usize])),
+            None => (from..).zip(slots.iter().zip(prices)).for_each(|(row, (&slot, &price))| visit(row, slot, price)),
         }
     }
     /// Adds a type's offers to the counts; says whether there are any that fit.
     fn count(&mut self, spec: usize) -> bool {
-        let places = match &self.places[self.catalog.pattern_of[spec] as usize] {
-            Places::Some(at) => at.len(),
-            Places::All | Places::Unread => self.catalog.slots_of(spec).len(),
-        };
+        let places = self.places_of(spec).map_or(0, |p| p.count);
         let e = &self.catalog.extremes[spec];
-        let most = e.firm.1.max(e.spot.1).max(e.managed.1);
+        let spot = (e.spot.0.min(e.managed.0 * self.factor), e.spot.1.max(e.managed.1));
+        let (least, most) = match self.plan.question.need.spot {
+            Some(true) => spot,
+            Some(false) => e.firm,
+            None => (e.firm.0.min(spot.0), e.firm.1.max(spot.1)),
+        };
         let (mut fitting, mut unpriced, mut left_out) = (places, 0, 0);
-        if places > 0 && (e.unknown || !(most <= self.need_cap)) {
+        if places > 0 && !e.unknown && least > self.need_cap {
+            fitting = 0;
+        } else if places > 0 && (e.unknown || !(most <= self.need_cap)) {
             fitting = 0;
             self.each(spec, |row, slot, listed| {
                 let price = self.price(row, listed, &self.slots[usize::from(slot)]);
@@ -194,69 +221,65 @@ impl<'p> Pass<'p> {
         }
         self.catalog.ceilings.get(&row).map_or(f64::NAN, |&c| c as f64 * slot.factor)
     }
-    fn read_times(&mut self, spec: usize) {
-        let plan = self.plan;
-        let value = plan.question.hourly_value.map_or(0.0, |v| v.pico() as f64);
-        let none = (f64::INFINITY, u32::MAX);
-        self.times.clear();
-        if plan.timeless {
-            let same = ClassTimes { hours: 1.0, done_ms: 0, waiting: 0.0, barred: false, best: none };
-            self.times.resize(plan.classes.len(), same);
-            return;
-        }
-        let work = plan.question.work.band_on(&self.catalog.specs[spec]);
-        self.times.extend(plan.classes.iter().map(|class| match work.map(|w| plan.times(w, class)) {
-            None => ClassTimes { hours: f64::NAN, done_ms: i64::MAX, waiting: f64::NAN, barred: false, best: none },
-            Some(t) => ClassTimes {
-                hours: t.billed_ms() as f64 / 3_600_000.0,
-                done_ms: t.done.ms,
-                waiting: value * (t.done.ms as f64 / 3_600_000.0),
-                barred: plan.time_bars(t.done.ms) != 0,
-                best: none,
-            },
-        }));
-    }
-    /// Bounds for what a type's offers can come to.
+    /// Times and bounds of a type, class by class.
     fn outlook(&mut self, spec: usize) -> Outlook {
-        self.read_times(spec);
+        let plan = self.plan;
+        let question = plan.question;
+        let value = question.hourly_value.map_or(0.0, |v| v.pico() as f64);
+        let work = if plan.timeless { None } else { question.work.band_on(&self.catalog.specs[spec]) };
+        self.bands[spec] = work;
         let e = &self.catalog.extremes[spec];
-        let firm = e.firm;
         let spot = (e.spot.0.min(e.managed.0 * self.factor), e.spot.1.max(e.managed.1));
-        let (mut low, mut high) = ((f64::INFINITY, f64::INFINITY, i64::MAX), (f64::NEG_INFINITY, f64::NEG_INFINITY));
-        let (mut done, mut price) = ((i64::MAX, 0), (f64::INFINITY, 0.0_f64));
-        for (t, class) in self.times.iter().zip(&self.plan.classes) {
-            let ends = if class.spot { spot } else { firm };
-            // f64's min and max pass over NaN: a price or a time that is not known bounds nothing.
-            price = (price.0.min(ends.0), price.1.max(ends.1));
-            if t.hours.is_nan() {
-                continue;
-            }
-            done = (done.0.min(t.done_ms), done.1.max(t.done_ms));
-            if ends.0.is_nan() {
-                continue;
-            }
-            let least = (ends.0 + self.disk.0) * t.hours + self.fixed.0;
-            let most = (ends.1 + self.disk.1) * t.hours + self.fixed.1;
-            low = (low.0.min(least), low.1.min(least + t.waiting), low.2.min(t.done_ms));
-            high = (high.0.max(most), high.1.max(most + t.waiting));
-        }
-        // Rounding of sums in another order: a hair below is still a bound.
+        // Sums in another order round differently: a hair below is still a bound.
         let below = |x: f64| x - x.abs() * 1e-12;
         let above = |x: f64| x + x.abs() * 1e-12;
-        let down = self.plan.question.descending;
-        let key = match self.plan.question.order {
-            Order::Best if down => -above(high.1),
-            Order::Best => below(low.1),
-            Order::Money if down => -above(high.0),
-            Order::Money => below(low.0),
-            Order::PerHour if down => -price.1,
-            Order::PerHour => price.0,
-            Order::DoneIn if down => -(done.1 as f64),
-            Order::DoneIn => done.0 as f64,
-            Order::Machine | Order::Vcpus | Order::Memory | Order::Accelerators => self.spec_key(spec),
-        };
-        let spec = u32::try_from(spec).unwrap_or(u32::MAX);
-        Outlook { spec, key, money: below(low.0), done_ms: low.2 }
+        let classes = self.places_of(spec).map_or(0, |p| p.classes);
+        let mut key = f64::INFINITY;
+        let times = self.times.len();
+        for (i, class) in plan.classes.iter().enumerate() {
+            let mut t = ClassTimes {
+                hours: if plan.timeless { 1.0 } else { f64::NAN },
+                done_ms: if plan.timeless { 0 } else { i64::MAX },
+                waiting: if plan.timeless { 0.0 } else { f64::NAN },
+                barred: false,
+                least: f64::INFINITY,
+                best: (f64::INFINITY, u32::MAX),
+            };
+            if classes & (1 << i.min(63)) == 0 {
+                self.times.push(t);
+                continue;
+            }
+            if let Some(work) = work {
+                let (billed_ms, done_ms) = plan.times_expected(work.ms, class);
+                t.hours = billed_ms as f64 / 3_600_000.0;
+                t.done_ms = done_ms;
+                t.waiting = value * (done_ms as f64 / 3_600_000.0);
+                t.barred = plan.time_bars(done_ms) != 0;
+            }
+            // NaN where the type has no such price or no time is known: it bounds nothing, and min passes over it.
+            let ends = if class.spot { spot } else { e.firm };
+            let least = below((ends.0 + self.disk.0) * t.hours + self.fixed.0);
+            let most = above((ends.1 + self.disk.1) * t.hours + self.fixed.1);
+            t.least = t.least.min(least);
+            let down = question.descending;
+            key = key.min(match question.order {
+                Order::Best if down => -above(most + t.waiting),
+                Order::Best => below(least + t.waiting),
+                Order::Money if down => -most,
+                Order::Money => least,
+                Order::PerHour if down => -ends.1,
+                Order::PerHour => ends.0,
+                Order::DoneIn if t.hours.is_nan() => f64::NAN,
+                Order::DoneIn if down => -(t.done_ms as f64),
+                Order::DoneIn => t.done_ms as f64,
+                Order::Machine | Order::Vcpus | Order::Memory | Order::Accelerators => f64::NEG_INFINITY,
+            });
+            self.times.push(t);
+        }
+        if key == f64::NEG_INFINITY {
+            key = self.spec_key(spec);
+        }
+        Outlook { spec: u32::try_from(spec).unwrap_or(u32::MAX), key, times }
     }
     fn spec_key(&self, spec: usize) -> f64 {
         let s = &self.catalog.specs[spec];
@@ -270,16 +293,17 @@ impl<'p> Pass<'p> {
         if self.plan.question.descending { -key } else { key }
     }
     /// Goes through the offers of one type.
-    fn spec(&mut self, spec: usize) {
-        self.read_times(spec);
-        let mut times = std::mem::take(&mut self.times);
+    fn spec(&mut self, outlook: &Outlook) {
+        let spec = outlook.spec as usize;
+        let classes = outlook.times..outlook.times + self.plan.classes.len();
+        let mut times = self.times[classes].to_vec();
         let mut top = std::mem::replace(&mut self.top, Top::new(0));
         let question = self.plan.question;
         let limits = question.limits;
         let spec_barred = limits.spec_bars[spec] != 0;
         let (left, units) = limits.left_of(spec).unwrap_or((&self.no_quota, 0.0));
         let any_missing = !limits.missing.is_empty();
-        let number = u32::try_from(spec).unwrap_or(u32::MAX);
+        let number = outlook.spec;
         let of_spec = self.spec_key(spec);
         let (sign, timeless) = (if question.descending { -1.0 } else { 1.0 }, self.plan.timeless);
         self.each(spec, |row, slot, listed| {
@@ -321,7 +345,18 @@ impl<'p> Pass<'p> {
                 self.best = Some(key);
             }
         }
-        (self.times, self.top) = (times, top);
+        self.top = top;
+    }
+    /// The first rows that have a key.
+    pub(super) fn first(&mut self) -> Vec<u32> {
+        std::mem::replace(&mut self.top, Top::new(0)).finish().iter().map(|k| k.row).collect()
+    }
+    /// The exact row.
+    pub(super) fn row(&self, id: u32) -> Row {
+        let spec = self.catalog.spec_of(id);
+        let offer = self.catalog.view(id, spec);
+        let band = self.bands[spec].or_else(|| self.plan.question.work.band_on(offer.spec));
+        self.plan.row_of(&offer, spec, band)
     }
     /// Fitting rows that have no key (no price or no time is known), in row order.
     pub(super) fn unkeyed(&self, most: usize, rows: &mut Vec<u32>) {
@@ -346,8 +381,7 @@ impl<'p> Pass<'p> {
                         Order::Machine | Order::Vcpus | Order::Memory | Order::Accelerators => false,
                     };
                 if keyless && self.within_cap(price) && rows.len() < full {
-                    let hidden = plan.question.barred == Barred::Hidden
-                        && plan.row(&self.catalog.offer(OfferId(row))).is_barred();
+                    let hidden = plan.question.barred == Barred::Hidden && self.row(row).is_barred();
                     if !hidden {
                         rows.push(row);
                     }
