@@ -1,5 +1,12 @@
 //! The promises of docs/benchmarks.md: `cargo bench -p curfew-series`.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "made-up data within small ranges"
+)]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
@@ -19,7 +26,7 @@ impl Cpu {
     }
 
     fn elapsed(&self) -> Duration {
-        Cpu::now().0 - self.0
+        Cpu::now().0.saturating_sub(self.0)
     }
 }
 

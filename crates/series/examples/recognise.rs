@@ -13,7 +13,7 @@ fn main() -> io::Result<()> {
         // A closed pipe (head) ends the example, nothing more.
         let _ = writeln!(out, "{rank}{}\t{step}\t{epoch}\t{}", point.metric, point.value);
     };
-    let mut bytes = [0; 1 << 16];
+    let mut bytes = vec![0; 1 << 16];
     loop {
         let read = io::stdin().read(&mut bytes)?;
         if read == 0 {

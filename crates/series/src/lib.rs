@@ -3,14 +3,21 @@
 //! Invariant: nothing here starts a thread, reads a clock or opens a socket; times are arguments.
 //!
 //! - [`recognise`]: bytes of a log become [`Point`]s, whatever library printed them.
+//! - [`definitions`]: what the user says of a run's metrics: other expressions, names to change, hide and merge.
+//! - [`tail`]: a log as it grows, and a log read again.
 //! - [`store`]: points are kept whole, in compressed chunks that another process can read as they grow.
+//! - [`smooth`], [`pace`], [`rules`]: curves made smooth, when a run will be done, when it should stop by itself.
 
 pub mod definitions;
 mod error;
 pub mod names;
+pub mod pace;
 mod point;
 pub mod recognise;
+pub mod rules;
+pub mod smooth;
 pub mod store;
+pub mod tail;
 
 pub use definitions::Definitions;
 pub use error::{Error, Result};

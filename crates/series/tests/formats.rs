@@ -7,10 +7,12 @@ fn show(point: &Point<'_>) -> String {
     let mut text = point.rank.map_or_else(String::new, |rank| format!("{rank}:"));
     text += point.metric;
     if let Some(step) = point.step {
-        text += &format!("@{step}");
+        text.push('@');
+        text.push_str(&step.to_string());
     }
     if let Some(epoch) = point.epoch {
-        text += &format!("/{}", (epoch * 1e4).round() / 1e4);
+        text.push('/');
+        text.push_str(&((epoch * 1e4).round() / 1e4).to_string());
     }
     format!("{text}={}", point.value)
 }

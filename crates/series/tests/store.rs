@@ -1,5 +1,11 @@
 //! The store through its public doors.
 
+#![expect(
+    clippy::float_cmp,
+    clippy::cast_possible_truncation,
+    reason = "values must come back exactly; counts are small"
+)]
+
 use std::fs;
 use std::path::Path;
 

@@ -59,7 +59,9 @@ impl Context {
             && whole.fract() == 0.0
         {
             let done = value / total as f64;
-            epoch = Some(if self.first_epoch == Some(0.0) { whole } else { whole - 1.0 } + done);
+            // Six decimals, so that what is worked out takes no more room than what is printed.
+            let at = if self.first_epoch == Some(0.0) { whole } else { whole - 1.0 } + done;
+            epoch = Some((at * 1e6).round() / 1e6);
         }
         Place { step: self.step, epoch, aside: line.bar && self.aside }
     }

@@ -3,6 +3,12 @@
 //! Invariant: the points of a log do not depend on the pieces in which its bytes arrive; only `time_ms` does.
 //! Invariant: memory is bounded whatever is printed: one line of 1 MiB, [`MOST_NAMES`] names, [`MOST_RANKS`] processes.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most 60,000 words, and steps were whole numbers when printed"
+)]
+
 mod context;
 mod lexicon;
 mod lines;
@@ -74,7 +80,7 @@ struct NameState {
 #[derive(Clone, Copy)]
 struct Value {
     class: Class,
-    value: f64,
+    number: f64,
     place: Place,
     rank: Option<u32>,
     time_ms: i64,
@@ -129,6 +135,40 @@ impl Recogniser {
     }
 }
 
+/// A line of a log and what was found in it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Matched {
+    /// Which line, counted from 0. Each redraw of a progress bar is a line.
+    pub line: usize,
+    /// The line as a terminal shows it, at most [`LONGEST_SAMPLE`] bytes of it.
+    pub text: String,
+    /// Names as kept and values, in the line's order.
+    pub found: Vec<(String, f64)>,
+}
+
+/// How much of a line is shown among the lines that match.
+pub const LONGEST_SAMPLE: usize = 400;
+
+/// Which lines of a piece of a log match which metrics under these definitions, for the user who writes them.
+pub fn matches(definitions: Option<&Definitions>, sample: &[u8]) -> Result<Vec<Matched>> {
+    let mut recogniser = Recogniser::new(definitions)?;
+    let mut matched = Vec::new();
+    let mut at = 0;
+    let Recogniser { lines, reader } = &mut recogniser;
+    let mut on_line = |text: &[u8]| {
+        let mut found = Vec::new();
+        reader.read(text, 0, &mut |point| found.push((point.metric.to_owned(), point.value)));
+        if !found.is_empty() {
+            let shown = String::from_utf8_lossy(&text[..text.len().min(LONGEST_SAMPLE)]).into_owned();
+            matched.push(Matched { line: at, text: shown, found });
+        }
+        at += 1;
+    };
+    lines.push(sample, &mut on_line);
+    lines.finish(&mut on_line);
+    Ok(matched)
+}
+
 impl Reader {
     fn read(&mut self, text: &[u8], time_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
         self.line.clear();
@@ -178,7 +218,7 @@ impl Reader {
         for pair in &line.pairs {
             if !(best && *self.lexicon.entries[pair.word.0 as usize].text == *b"best") {
                 let value =
-                    Value { class: pair.class, value: pair.value, place, rank, time_ms, in_context, bar: line.bar };
+                    Value { class: pair.class, number: pair.value, place, rank, time_ms, in_context, bar: line.bar };
                 self.take(pair.word, &value, sink);
             }
         }
@@ -222,19 +262,19 @@ impl Reader {
                     state.pending = Some(*seen);
                     return;
                 }
-                Some(first) if first.value.to_bits() == seen.value.to_bits() => return,
+                Some(first) if first.number.to_bits() == seen.number.to_bits() => return,
                 Some(_) => state.confirmed = true,
             }
         }
         // A bar drawn once more in the same place, with another metric added, brings nothing new of this one.
-        let mark = (seen.rank, seen.place.step, seen.value.to_bits());
+        let mark = (seen.rank, seen.place.step, seen.number.to_bits());
         if seen.bar && state.latest == Some(mark) {
             return;
         }
         state.latest = Some(mark);
         for value in state.pending.take().as_ref().into_iter().chain([seen]) {
-            let Value { place, rank, time_ms, value, .. } = *value;
-            sink(Point { metric, rank, step: place.step, epoch: place.epoch, time_ms, value });
+            let Value { place, rank, time_ms, number, .. } = *value;
+            sink(Point { metric, rank, step: place.step, epoch: place.epoch, time_ms, value: number });
         }
     }
 }

@@ -177,7 +177,7 @@ mod tests {
         check("nan", f64::NAN, None, 3);
         check("-inf,", f64::NEG_INFINITY, None, 4);
         check("Infinity", f64::INFINITY, None, 8);
-        check("0.6931471805599453", 0.693_147_180_559_945_3, None, 18);
+        check("0.6931471805599457", 0.693_147_180_559_945_7, None, 18);
         check("123456789012345678901234567890", 123_456_789_012_345_678_901_234_567_890.0, None, 30);
         for not in ["", "-", ".", "abc", "nano", "+x", "infer"] {
             assert_eq!(number(not.as_bytes()), None, "{not:?}");

@@ -110,13 +110,12 @@ const KINDS: [Kind; 256] = {
         let byte = at as u8;
         kinds[at] = match byte {
             b' ' => Kind::Space,
-            b'_' | b'a'..=b'z' | b'A'..=b'Z' => Kind::Letter,
             b'0'..=b'9' => Kind::Digit,
             b'-' | b'+' | b'.' => Kind::Sign,
             b'"' | b'\'' | b'`' => Kind::Quote,
             b'{' | b'}' => Kind::Open,
-            // Letters beyond ASCII. 0xc2 starts ± and µ, 0xe2 bars, arrows and dashes: signs, all of them.
-            0xc3..=0xdf | 0xe0 | 0xe1 | 0xe3..=0xf0 => Kind::Letter,
+            // Letters beyond ASCII. 0xc2 starts ± and µ, 0xe2 bars, arrows and dashes, 0xef what stands for broken text.
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' | 0xc3..=0xe1 | 0xe3..=0xee | 0xf0 => Kind::Letter,
             _ => Kind::Other,
         };
         at += 1;
@@ -132,7 +131,7 @@ const IN_NAME: [bool; 256] = {
         let byte = at as u8;
         yes[at] = byte.is_ascii_alphanumeric()
             || matches!(byte, b'_' | b'/' | b'.' | b'@' | b'-' | b'%' | b'#' | b'+' | b'\'')
-            || (byte >= 0x80 && byte != 0xe2 && byte != 0xc2);
+            || (byte >= 0x80 && !matches!(byte, 0xc2 | 0xe2 | 0xef | 0xf5..));
         at += 1;
     }
     yes
@@ -154,7 +153,6 @@ impl<S> Scanner<'_, S> {
                         self.close_words();
                     }
                     at += 1;
-                    continue;
                 }
                 Kind::Digit => at = self.bare_number(at),
                 Kind::Quote => at = self.quoted(at),
@@ -168,7 +166,8 @@ impl<S> Scanner<'_, S> {
                 }
                 Kind::Sign | Kind::Other => {
                     self.close_words();
-                    at += 1;
+                    // CloudWatch shows a tab as #011.
+                    at += if self.text[at..].starts_with(b"#011") { 4 } else { 1 };
                 }
             }
         }

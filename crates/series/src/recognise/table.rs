@@ -104,7 +104,10 @@ impl Table {
             };
             let Some(column) = column else { continue };
             let Some(found) = number(cell).filter(|found| is_whole_cell(cell, found.len)) else {
-                if seen_first { continue } else { return false }
+                if seen_first {
+                    continue;
+                }
+                return false;
             };
             if !seen_first && found.whole.is_none() && column.class != Class::Epoch {
                 return false;

@@ -139,15 +139,13 @@ pub(super) fn unpack(bytes: &[u8], width: u8, out: &mut [u64]) {
     let width = usize::from(width);
     let mask = if width == 64 { u64::MAX } else { (1 << width) - 1 };
     let word = |at: usize| -> u64 {
-        match bytes.get(at..at + 8) {
-            Some(word) => word.try_into().map_or(0, u64::from_le_bytes),
-            None => {
-                let mut word = [0; 8];
-                let rest = bytes.get(at..).unwrap_or_default();
-                word[..rest.len()].copy_from_slice(rest);
-                u64::from_le_bytes(word)
-            }
+        if let Some(word) = bytes.get(at..at + 8) {
+            return word.try_into().map_or(0, u64::from_le_bytes);
         }
+        let mut word = [0; 8];
+        let rest = bytes.get(at..).unwrap_or_default();
+        word[..rest.len()].copy_from_slice(rest);
+        u64::from_le_bytes(word)
     };
     let mut bit = 0;
     for number in out {

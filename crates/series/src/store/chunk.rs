@@ -367,7 +367,7 @@ impl Body {
         if start != head.bits_len {
             return Err("a chunk whose columns do not add up");
         }
-        Ok(Body { count, steps, steps_present, epochs, epochs_present, times, values, meta })
+        Ok(Body { meta, count, steps, steps_present, epochs, epochs_present, times, values })
     }
 
     pub(super) fn blocks(&self) -> usize {

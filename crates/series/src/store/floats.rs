@@ -465,7 +465,7 @@ mod tests {
             }
             let finite = || block.iter().copied().filter(|value| value.is_finite());
             let seen = column.summary(&meta, at);
-            let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
+            let same = |a: f64, b: f64| a.partial_cmp(&b).map_or(a.is_nan() && b.is_nan(), std::cmp::Ordering::is_eq);
             assert!(same(seen.min, finite().fold(f64::NAN, f64::min)), "{seen:?} {block:?}");
             assert!(same(seen.max, finite().fold(f64::NAN, f64::max)), "{seen:?} {block:?}");
             assert_eq!(seen.last.to_bits(), block[block.len() - 1].to_bits());

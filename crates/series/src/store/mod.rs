@@ -1,5 +1,11 @@
 //! Points on disk: append-only, crash-safe, readable while written, whole.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "counts within a chunk are a few thousand, widths at most 64; the doors check what comes from a file"
+)]
+
 mod bits;
 mod chunk;
 mod files;

@@ -415,17 +415,15 @@ impl Iterator for Points<'_> {
         if self.at >= self.end {
             return None;
         }
-        if self.at < self.block_start || self.at >= self.block_start + self.block.len() as u64 {
-            if let Err(error) = self.load(series) {
-                // A damaged chunk is reported once, and the rest of the series still read.
-                self.at = self.block_start.max(self.at) + 1;
-                self.block.clear();
-                let nth =
-                    series.chunks.partition_point(|chunk| chunk.head.start + u64::from(chunk.head.count) < self.at);
-                self.at =
-                    series.chunks.get(nth).map_or(self.end, |chunk| chunk.head.start + u64::from(chunk.head.count));
-                return Some(Err(error));
-            }
+        let loaded = self.block_start..self.block_start + self.block.len() as u64;
+        if !loaded.contains(&self.at)
+            && let Err(error) = self.load(series)
+        {
+            // A damaged chunk is reported once, and the rest of the series still read.
+            let end = |chunk: &ChunkRef| chunk.head.start + u64::from(chunk.head.count);
+            let nth = series.chunks.partition_point(|chunk| end(chunk) <= self.at);
+            self.at = series.chunks.get(nth).map_or(self.end, end);
+            return Some(Err(error));
         }
         let nth = (self.at - self.block_start) as usize;
         self.at += 1;
