@@ -38,7 +38,7 @@ pub trait Stage: Send + Sync {
     async fn wait(&self);
     /// How long anything may take, in real time.
     fn patience(&self) -> Duration {
-        Duration::from_secs(600)
+        Duration::from_mins(10)
     }
 }
 

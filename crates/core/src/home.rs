@@ -60,6 +60,10 @@ impl Home {
     pub fn policy(&self) -> PathBuf {
         self.0.join("policy.toml")
     }
+    /// The power draw and tariff of this computer, where the user has stated them.
+    pub fn power(&self) -> PathBuf {
+        self.0.join("power.json")
+    }
     /// The runners and labs that the binary carries, written out for Python to run.
     pub fn assets(&self) -> PathBuf {
         self.0.join("assets")

@@ -96,7 +96,7 @@ impl Inner {
             return Err(Error::input("model", "the model has to be an absolute path"));
         }
         if bare {
-            return self.know_file(path);
+            return self.know_file(&path);
         }
         let contents = unpack::look_through(&path, self.room())?;
         let made_with: Option<MadeWith> = contents.made_with.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -118,7 +118,7 @@ impl Inner {
         Ok(known)
     }
 
-    fn know_file(&self, path: PathBuf) -> Result<Known> {
+    fn know_file(&self, path: &Path) -> Result<Known> {
         let shown = say::clean(&path.display().to_string(), 200);
         let bytes = match path.metadata() {
             Ok(m) if m.is_file() && m.len() > 0 => m.len(),
@@ -132,7 +132,7 @@ impl Inner {
             Err(e) => return Err(Error::input("model", format!("{shown} cannot be read: {e}"))),
         };
         let mut known = Known {
-            bytes: Bytes::File(path.clone()),
+            bytes: Bytes::File(path.to_owned()),
             unpacked: bytes,
             run: None,
             python: None,
@@ -142,7 +142,7 @@ impl Inner {
             runs_code: false,
             danger: Vec::new(),
         };
-        self.inspect(&path, &mut known)?;
+        self.inspect(path, &mut known)?;
         Ok(known)
     }
 
@@ -167,7 +167,7 @@ impl Inner {
         let assets = assets::ensure(&self.home)?;
         let mut command = Command::new(python.path);
         command.arg("-I").arg(assets.join("runners/inspect_model.py")).arg(path).current_dir("/");
-        let text = output_within(&mut command, Duration::from_secs(60)).map(|(_, text)| text);
+        let text = output_within(&mut command, Duration::from_mins(1)).map(|(_, text)| text);
         let found: Option<Inspection> = text.and_then(|text| serde_json::from_str(&text).ok());
         let Some(found) = found else {
             // What could not be looked into is taken for what it may be.
@@ -201,7 +201,7 @@ impl Inner {
 
     /// With what it is served, and what to say first.
     pub(crate) fn plan_serving(&self, spec: &EndpointSpec, known: &Known) -> Result<(Environment, Vec<Caution>)> {
-        let mut cautions = self.warnings(spec, known);
+        let mut cautions = Self::warnings(spec, known);
         let usual = self.pythons.usual(&self.settings)?;
         let beside_script = match &spec.script {
             Some(script) => read_requirements(&script.with_file_name("requirements.txt"))?.filter(|_| script.is_file()),
@@ -209,7 +209,7 @@ impl Inner {
         };
         // The script folder of the run itself, mostly.
         let beside_script = beside_script.filter(|text| {
-            !known.run.as_ref().and_then(|run| run.packages.as_ref()).is_some_and(|p| p.requirements == *text)
+            known.run.as_ref().and_then(|run| run.packages.as_ref()).is_none_or(|p| p.requirements != *text)
         });
 
         if let (Some(environment), None) = (&known.run, &beside_script) {
@@ -278,7 +278,7 @@ impl Inner {
         usual
     }
 
-    fn warnings(&self, spec: &EndpointSpec, known: &Known) -> Vec<Caution> {
+    fn warnings(spec: &EndpointSpec, known: &Known) -> Vec<Caution> {
         let mut cautions = Vec::new();
         if known.run.is_some() {
             return cautions;

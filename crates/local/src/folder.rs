@@ -172,7 +172,7 @@ impl Folder {
 
     /// Keeps room for a last state, so that "the disk is full" can still be written on a full disk.
     pub(crate) fn keep_spare(&self) -> io::Result<()> {
-        write_atomic(&self.join(SPARE), &[b' '; SPARE_BYTES])
+        write_atomic(&self.join(SPARE), &vec![b' '; SPARE_BYTES])
     }
     /// Writes the state; where the disk is full, into the room kept for it.
     pub(crate) fn write_record<S: Serialize>(&self, record: &Record<S>) -> io::Result<()> {

@@ -1,10 +1,12 @@
 //! The provider object.
 
 use crate::python::Pythons;
-use crate::settings::{Launcher, Settings};
-use crate::{kinds, offers};
+use crate::settings::{self, Launcher, Power, Settings};
+use crate::{kinds, offers, power};
+use curfew_core::money::{Cost, HourlyRate, Money};
 use curfew_core::provider::{Kind, Offers, Provider, Serving, Training};
 use curfew_core::{AccountId, CloudId, Error, ErrorKind, Home, RegionName, Result};
+use jiff::SignedDuration;
 use std::sync::Arc;
 
 /// This computer.
@@ -32,7 +34,7 @@ impl Local {
             return Err(Error::new(ErrorKind::InvalidInput, "open the home", "CURFEW_HOME has to be an absolute path"));
         }
         let inner = Arc::new(Inner {
-            home,
+            home: resolved(home),
             launcher,
             settings,
             pythons: Pythons::default(),
@@ -42,6 +44,41 @@ impl Local {
         });
         Ok(Self { kinds: kinds::all(&inner), inner })
     }
+}
+
+impl Local {
+    /// States power draw and tariff, or takes them back; every process with this home counts with them from then on.
+    pub fn set_power(&self, power: Option<&Power>) -> Result<()> {
+        power::write(&self.inner.home, power)
+    }
+}
+
+impl Inner {
+    /// What an hour of work costs now.
+    pub(crate) fn rate(&self) -> Cost<HourlyRate> {
+        settings::rate_of(self.power().as_ref())
+    }
+    /// What `time` of work costs.
+    pub(crate) fn so_far(&self, time: SignedDuration) -> Cost<Money> {
+        self.rate().map(|rate| rate.over(time))
+    }
+    pub(crate) fn power(&self) -> Option<Power> {
+        self.settings.power.clone().or_else(|| power::read(&self.home))
+    }
+}
+
+/// The home without links in its path, as far as it is there: processes are known to be of a home by its path.
+fn resolved(home: Home) -> Home {
+    let mut there = home.root();
+    while let Some(parent) = there.parent() {
+        if let Ok(real) = there.canonicalize() {
+            let rest = home.root().strip_prefix(there).unwrap_or(std::path::Path::new(""));
+            // Joining nothing would add a slash.
+            return Home::at(if rest.as_os_str().is_empty() { real } else { real.join(rest) });
+        }
+        there = parent;
+    }
+    home
 }
 
 impl Provider for Local {
@@ -76,10 +113,8 @@ impl Offers for Local {
     async fn machines(&self, cx: &curfew_core::Cx) -> Result<curfew_core::Sweep<curfew_core::provider::Machine>> {
         cx.check("list the machines")?;
         let inner = self.inner.clone();
-        blocking("list the machines", move || {
-            Ok(curfew_core::Sweep::whole(vec![offers::this_computer(&inner.settings)]))
-        })
-        .await
+        blocking("list the machines", move || Ok(curfew_core::Sweep::whole(vec![offers::this_computer(inner.rate())])))
+            .await
     }
 }
 

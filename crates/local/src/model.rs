@@ -33,6 +33,6 @@ pub(crate) fn probe(assets: &Path, prepared: &Prepared) -> Option<MadeWith> {
     let mut command = Command::new(&prepared.python);
     command.arg(assets.join("runners/probe.py")).current_dir("/");
     crate::supervise::dress(&mut command, prepared);
-    let (_, text) = crate::machine::output_within(&mut command, Duration::from_secs(60))?;
+    let (_, text) = crate::machine::output_within(&mut command, Duration::from_mins(1))?;
     serde_json::from_str(&text).ok()
 }

@@ -1,17 +1,16 @@
 //! This computer as a machine on offer.
 
 use crate::machine;
-use crate::settings::Settings;
-use curfew_core::MachineRef;
 use curfew_core::provider::Machine;
+use curfew_core::{Cost, HourlyRate, MachineRef};
 
-pub(crate) fn this_computer(settings: &Settings) -> Machine {
+pub(crate) fn this_computer(rate: Cost<HourlyRate>) -> Machine {
     Machine {
         machine: MachineRef::local(),
         vcpus: u32::try_from(machine::cpus()).unwrap_or(u32::MAX),
         memory_gib: machine::memory_bytes().unwrap_or(0) as f64 / f64::from(1 << 30),
         accelerators: accelerators(machine::gpus()),
-        rate: settings.rate(),
+        rate,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a launch tells the supervisor, frozen: settings changed later do not change what runs.
 
 use crate::venv::Environment;
-use curfew_core::Timestamp;
+use curfew_core::{HourlyRate, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -20,6 +20,9 @@ pub(crate) struct Orders {
     pub longest_log: u64,
     /// The Python to use.
     pub environment: Environment,
+    /// What an hour costs, where that is known: for the spend rule.
+    #[serde(default)]
+    pub rate: Option<HourlyRate>,
     /// What kind of thing.
     pub work: Work,
 }

@@ -51,7 +51,7 @@ pub(crate) struct Orphans {
 pub(crate) fn find(inner: &Inner) -> Result<Vec<Orphans>> {
     let all = process::all().map_err(|e| Error::io("list the processes", "the processes cannot be listed", e))?;
     let mut by_owner: BTreeMap<Owner, Vec<Stat>> = BTreeMap::new();
-    let sessions = dead_supervisors(inner)?;
+    let sessions = dead_supervisors(inner);
     let mut held: BTreeMap<Owner, bool> = BTreeMap::new();
     for stat in all {
         if stat.zombie {
@@ -64,12 +64,11 @@ pub(crate) fn find(inner: &Inner) -> Result<Vec<Orphans>> {
             (stat.start >= began.start).then(|| owner.clone())
         });
         let Some(owner) = owner else { continue };
-        let orphaned = match held.get(&owner) {
-            Some(known) => *known,
-            None => {
-                let dead = matches!(owner.folder(inner).held()?, Held::Dead | Held::NotBegun);
-                *held.entry(owner.clone()).or_insert(dead)
-            }
+        let orphaned = if let Some(known) = held.get(&owner) {
+            *known
+        } else {
+            let dead = matches!(owner.folder(inner).held()?, Held::Dead | Held::NotBegun);
+            *held.entry(owner.clone()).or_insert(dead)
         };
         if orphaned {
             by_owner.entry(owner).or_default().push(stat);
@@ -111,7 +110,7 @@ fn owner_by_mark(home: &Path, pid: i32) -> Option<Owner> {
 }
 
 /// Supervisors of this boot that are gone, by pid, which is their session's number.
-fn dead_supervisors(inner: &Inner) -> Result<BTreeMap<i32, (Owner, ProcessId)>> {
+fn dead_supervisors(inner: &Inner) -> BTreeMap<i32, (Owner, ProcessId)> {
     let mut found = BTreeMap::new();
     let runs = inner.runs().items.into_iter().map(|(handle, _)| Owner::Run(handle.id));
     let endpoints = inner.endpoints().items.into_iter().map(|(handle, _)| Owner::Endpoint(handle.id));
@@ -125,7 +124,7 @@ fn dead_supervisors(inner: &Inner) -> Result<BTreeMap<i32, (Owner, ProcessId)>> 
             found.insert(supervisor.process.pid, (owner, supervisor.process));
         }
     }
-    Ok(found)
+    found
 }
 
 /// Ends all that is left of an owner: asked, then killed after the grace time. None left is success.

@@ -1,8 +1,10 @@
 //! The run's loss series, read from its log as it grows. The seam to `curfew-series`.
 
+use crate::rules::Rules;
 use curfew_core::{Error, Result, Timestamp};
 use curfew_series::store::Writer;
 use curfew_series::{Definitions, Recogniser};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -11,6 +13,7 @@ pub(crate) struct Series {
     recogniser: Recogniser,
     writer: Option<Writer>,
     appended: bool,
+    rules: Rules,
 }
 
 #[derive(Default, Deserialize)]
@@ -37,18 +40,25 @@ pub(crate) fn definitions(code: &Path) -> Result<Option<Definitions>> {
 
 impl Series {
     /// Opens the series in `folder`. That it cannot be kept does not stop a run: it is said in the supervisor's log.
-    pub(crate) fn open(folder: &Path, definitions: Option<&Definitions>) -> Self {
+    pub(crate) fn open(folder: &Path, definitions: Option<&Definitions>, rules: Rules) -> Self {
         let recogniser = Recogniser::new(definitions).or_else(|e| {
             complain(&e);
             Recogniser::new(None)
         });
         let writer = Writer::open(folder).map_err(|e| complain(&e)).ok();
-        Self { recogniser: recogniser.expect("no definitions are always right"), writer, appended: false }
+        Self { recogniser: recogniser.expect("no definitions are always right"), writer, appended: false, rules }
     }
     /// Reads what arrived.
     pub(crate) fn push(&mut self, bytes: &[u8], now: Timestamp) {
-        let (writer, appended) = (&mut self.writer, &mut self.appended);
-        self.recogniser.push(bytes, now.as_millisecond(), &mut |point| keep(writer, appended, &point));
+        let (writer, appended, rules) = (&mut self.writer, &mut self.appended, &mut self.rules);
+        self.recogniser.push(bytes, now.as_millisecond(), &mut |point| {
+            keep(writer, appended, &point);
+            rules.see(&point);
+        });
+    }
+    /// Why a stop rule wants the end, after so much work.
+    pub(crate) fn wants_end(&mut self, worked: SignedDuration) -> Option<String> {
+        self.rules.hit(worked)
     }
     /// Lets others see what was read.
     pub(crate) fn flush(&mut self) {

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a model may think; SageMaker's limit is the same.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
 /// How long a server may take to say that it lives.
 const PINGS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -67,7 +67,7 @@ impl Serving for Local {
         let (inner, endpoint, from) = (self.inner.clone(), endpoint.clone(), from.to_owned());
         blocking("read the log", move || {
             let folder = inner.endpoint_folder(&endpoint.id);
-            let record = inner.endpoint_record(&folder)?.ok_or_else(|| folder.not_found("read the log"))?;
+            let record = endpoint_record(&folder)?.ok_or_else(|| folder.not_found("read the log"))?;
             read_log(&folder, &from, max, record.log_cut, record.state.is_over())
         })
         .await
@@ -84,7 +84,7 @@ impl Serving for Local {
         let (inner, endpoint, why, now) = (self.inner.clone(), endpoint.clone(), why.to_owned(), cx.now());
         blocking("stop the endpoint", move || {
             let folder = inner.endpoint_folder(&endpoint.id);
-            let record = inner.endpoint_record(&folder)?.ok_or_else(|| folder.not_found("stop the endpoint"))?;
+            let record = endpoint_record(&folder)?.ok_or_else(|| folder.not_found("stop the endpoint"))?;
             if record.state.is_over() {
                 return Ok(());
             }
@@ -102,7 +102,7 @@ impl Serving for Local {
         let (inner, endpoint, now) = (self.inner.clone(), endpoint.clone(), cx.now());
         blocking("move the curfew", move || {
             let folder = inner.endpoint_folder(&endpoint.id);
-            let record = inner.endpoint_record(&folder)?.ok_or_else(|| folder.not_found("move the curfew"))?;
+            let record = endpoint_record(&folder)?.ok_or_else(|| folder.not_found("move the curfew"))?;
             let ended = record.state.is_over() || record.state == EndpointState::Deleting;
             move_curfew(&folder, at, now, ended.then(|| record.state.word()))
         })
@@ -140,7 +140,7 @@ impl Inner {
             return Err(Error::new(ErrorKind::DiskFull, "deploy", what).at("model").bill(Bill::NothingStarted));
         }
         let (environment, cautions) = self.plan_serving(spec, &known)?;
-        let quote = Quote { rate: self.settings.rate(), cautions, enforcer: Enforcer::Supervisor };
+        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor };
         Ok(Checked { quote, known, environment })
     }
 
@@ -198,6 +198,7 @@ impl Inner {
             grace_ms: u64::try_from(self.settings.grace.as_millis()).unwrap_or(u64::MAX),
             longest_log: self.settings.longest_log,
             environment: checked.environment.clone(),
+            rate: self.rate().amount().copied(),
             work: Work::Endpoint { script },
         };
         write_json(&staged.path().join("orders.json"), &orders).map_err(failed)?;
@@ -218,44 +219,8 @@ impl Inner {
         sweep
     }
 
-    /// How an endpoint stands by its files and processes; `None` where there is no such endpoint.
-    pub(crate) fn endpoint_record(&self, folder: &Folder) -> Result<Option<Record<EndpointState>>> {
-        if !folder.exists() {
-            return Ok(None);
-        }
-        let held = folder.held()?;
-        let mut record = match (folder.record::<EndpointState>()?, &held) {
-            (Some(record), _) => record,
-            (None, Held::NotBegun) => match folder.stop_request()? {
-                Some(stop) => {
-                    Record { ended_by: Some(stop.why), ended: Some(stop.at), ..Record::new(EndpointState::Stopped) }
-                }
-                None => Record { detail: Some("not begun".into()), ..Record::new(EndpointState::Creating) },
-            },
-            (None, _) => Record::new(EndpointState::Creating),
-        };
-        if !record.state.is_over() {
-            match held {
-                Held::Dead => {
-                    record.state = EndpointState::Lost;
-                    record.detail = None;
-                    record.failure = Some(Failure {
-                        what: "Its supervisor was killed, or the computer went down".into(),
-                        next: "Look under Sweep for processes it left behind, then deploy it again.".into(),
-                        log_end: Vec::new(),
-                    });
-                }
-                Held::Elsewhere(host) => {
-                    record.detail = Some(format!("runs on {}; not seen from here", say::clean(&host, 60)));
-                }
-                Held::Alive | Held::NotBegun => {}
-            }
-        }
-        Ok(Some(record))
-    }
-
     pub(crate) fn endpoint_status(&self, folder: &Folder, now: Timestamp) -> Result<Option<EndpointStatus>> {
-        let Some(record) = self.endpoint_record(folder)? else { return Ok(None) };
+        let Some(record) = endpoint_record(folder)? else { return Ok(None) };
         let Some(spec) = folder.spec::<EndpointSpec>()? else { return Ok(None) };
         let created = folder.orders::<Orders>()?.map_or(now, |o| o.created);
         let serves = record.state == EndpointState::InService;
@@ -282,15 +247,15 @@ impl Inner {
             url,
             traffic: stats.map(|s| traffic(&s, over)),
             curfew: Some(Curfew { at: curfew, enforcer: Enforcer::Supervisor }),
-            rate: if over { Settings::idle_rate() } else { self.settings.rate() },
-            so_far: self.settings.so_far(until.duration_since(created)),
+            rate: if over { Settings::idle_rate() } else { self.rate() },
+            so_far: self.so_far(until.duration_since(created)),
             versions: record.versions,
         }))
     }
 
     fn invoke(&self, id: &EndpointId, request: &Invocation, limit: Duration) -> Result<Reply> {
         let folder = self.endpoint_folder(id);
-        let record = self.endpoint_record(&folder)?.ok_or_else(|| folder.not_found("ask the model"))?;
+        let record = endpoint_record(&folder)?.ok_or_else(|| folder.not_found("ask the model"))?;
         let away = |kind, what: String| Error::new(kind, "ask the model", what).with("endpoint", id);
         if record.state != EndpointState::InService {
             let kind = if record.state.is_over() { ErrorKind::Conflict } else { ErrorKind::Unavailable };
@@ -334,7 +299,7 @@ impl Inner {
 
     /// Asks an endpoint to end and waits until it has.
     pub(crate) fn end_endpoint(&self, folder: &Folder, why: &str, now: Timestamp) -> Result<()> {
-        let over = || Ok(self.endpoint_record(folder)?.is_none_or(|r| r.state.is_over()));
+        let over = || Ok(endpoint_record(folder)?.is_none_or(|r| r.state.is_over()));
         if over()? {
             return Ok(());
         }
@@ -355,6 +320,42 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// How an endpoint stands by its files and processes; `None` where there is no such endpoint.
+pub(crate) fn endpoint_record(folder: &Folder) -> Result<Option<Record<EndpointState>>> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let held = folder.held()?;
+    let mut record = match (folder.record::<EndpointState>()?, &held) {
+        (Some(record), _) => record,
+        (None, Held::NotBegun) => match folder.stop_request()? {
+            Some(stop) => {
+                Record { ended_by: Some(stop.why), ended: Some(stop.at), ..Record::new(EndpointState::Stopped) }
+            }
+            None => Record { detail: Some("not begun".into()), ..Record::new(EndpointState::Creating) },
+        },
+        (None, _) => Record::new(EndpointState::Creating),
+    };
+    if !record.state.is_over() {
+        match held {
+            Held::Dead => {
+                record.state = EndpointState::Lost;
+                record.detail = None;
+                record.failure = Some(Failure {
+                    what: "Its supervisor was killed, or the computer went down".into(),
+                    next: "Look under Sweep for processes it left behind, then deploy it again.".into(),
+                    log_end: Vec::new(),
+                });
+            }
+            Held::Elsewhere(host) => {
+                record.detail = Some(format!("runs on {}; not seen from here", say::clean(&host, 60)));
+            }
+            Held::Alive | Held::NotBegun => {}
+        }
+    }
+    Ok(Some(record))
 }
 
 fn traffic(stats: &http::Stats, over: bool) -> Traffic {

@@ -2,7 +2,6 @@
 
 use curfew_core::money::{Cost, HourlyRate, Money};
 use curfew_core::{Error, ErrorKind, Result, Timestamp};
-use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -44,7 +43,7 @@ pub struct Power {
 pub struct Settings {
     /// How long a script may take to end after it was asked to, before it is killed.
     pub grace: Duration,
-    /// Power draw and tariff; without them nothing is estimated.
+    /// Power draw and tariff; where `None`, what [`crate::Local::set_power`] has kept in the home.
     pub power: Option<Power>,
     /// The Python to use instead of `$CURFEW_PYTHON` or the PATH's.
     pub python: Option<PathBuf>,
@@ -67,33 +66,30 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What an hour of work costs.
-    pub fn rate(&self) -> Cost<HourlyRate> {
-        let Some(power) = &self.power else { return Cost::NotBilled { note: NOT_COUNTED.into() } };
-        let kilowatts = power.watts.checked_div(Decimal::from(1000));
-        match kilowatts.map(|kw| power.per_kwh.times(kw)) {
-            Some(Ok(amount)) => Cost::Estimated {
-                amount: HourlyRate(amount),
-                as_of: power.stated,
-                basis: format!("{} W at {} per kWh", power.watts.normalize(), power.per_kwh),
-            },
-            _ => Cost::Unknown { why: "the power draw or the tariff is too large a number".into() },
-        }
-    }
-    /// What `time` of work costs.
-    pub fn so_far(&self, time: SignedDuration) -> Cost<Money> {
-        self.rate().map(|rate| rate.over(time))
-    }
     /// The rate of what does no work: files.
     pub(crate) fn idle_rate() -> Cost<HourlyRate> {
         Cost::NotBilled { note: "disk space of this computer".into() }
     }
     /// For an error's next step.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.grace > Duration::from_secs(3600) {
+        if self.grace > Duration::from_hours(1) {
             return Err(Error::new(ErrorKind::InvalidInput, "check the settings", "a grace time is at most an hour"));
         }
         Ok(())
+    }
+}
+
+/// What an hour of work costs.
+pub(crate) fn rate_of(power: Option<&Power>) -> Cost<HourlyRate> {
+    let Some(power) = power else { return Cost::NotBilled { note: NOT_COUNTED.into() } };
+    let kilowatts = power.watts.checked_div(Decimal::from(1000));
+    match kilowatts.map(|kw| power.per_kwh.times(kw)) {
+        Some(Ok(amount)) => Cost::Estimated {
+            amount: HourlyRate(amount),
+            as_of: power.stated,
+            basis: format!("{} W at {} per kWh", power.watts.normalize(), power.per_kwh),
+        },
+        _ => Cost::Unknown { why: "the power draw or the tariff is too large a number".into() },
     }
 }
 
@@ -105,8 +101,8 @@ mod tests {
 
     fn check(power: Option<(i64, Money)>, expect: &str) {
         let power = power.map(|(w, per_kwh)| Power { watts: w.into(), per_kwh, stated: Timestamp::UNIX_EPOCH });
-        let settings = Settings { power, ..Settings::default() };
-        let text = match settings.so_far(SignedDuration::from_hours(2)) {
+        let cost = rate_of(power.as_ref()).map(|rate| rate.over(jiff::SignedDuration::from_hours(2)));
+        let text = match cost {
             Cost::Estimated { amount, basis, .. } => format!("{amount}, {basis}"),
             Cost::NotBilled { note } => note,
             other => other.word().into(),

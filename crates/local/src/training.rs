@@ -191,7 +191,7 @@ impl Inner {
                 ask: false,
             });
         }
-        if spec.stop.spend.is_some() && self.settings.power.is_none() {
+        if spec.stop.spend.is_some() && self.power().is_none() {
             cautions.push(Caution {
                 code: "spend-not-known".into(),
                 says: "The spend cap has no effect here.".into(),
@@ -200,7 +200,7 @@ impl Inner {
                 ask: false,
             });
         }
-        let quote = Quote { rate: self.settings.rate(), cautions, enforcer: Enforcer::Supervisor };
+        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor };
         Ok(Checked { quote, code, environment })
     }
 
@@ -264,6 +264,7 @@ impl Inner {
             grace_ms: u64::try_from(self.settings.grace.as_millis()).unwrap_or(u64::MAX),
             longest_log: self.settings.longest_log,
             environment: checked.environment,
+            rate: self.rate().amount().copied(),
             work: Work::Run,
         };
         write_json(&staged.path().join("orders.json"), &orders).map_err(failed)?;
@@ -339,7 +340,7 @@ impl Inner {
             match held {
                 Held::Dead => lose(&mut record),
                 Held::Elsewhere(host) => {
-                    record.detail = Some(format!("runs on {}; not seen from here", say::clean(&host, 60)))
+                    record.detail = Some(format!("runs on {}; not seen from here", say::clean(&host, 60)));
                 }
                 Held::Alive | Held::NotBegun => {}
             }
@@ -359,8 +360,8 @@ impl Inner {
             exit_code: record.exit_code,
             model: record.model.map(|m| folder.join(&m).display().to_string()),
             curfew: Some(Curfew { at: curfew, enforcer: Enforcer::Supervisor }),
-            rate: if over { Settings::idle_rate() } else { self.settings.rate() },
-            so_far: self.settings.so_far(worked),
+            rate: if over { Settings::idle_rate() } else { self.rate() },
+            so_far: self.so_far(worked),
         }))
     }
 }

@@ -155,7 +155,7 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
 fn checked(entry: &Entry<'_, Box<dyn Read>>) -> Result<(PathBuf, EntryType)> {
     let raw = entry.path_bytes();
     let given = PathBuf::from(String::from_utf8_lossy(&raw).into_owned());
-    if raw.iter().any(|b| b.is_ascii_control()) {
+    if raw.iter().any(u8::is_ascii_control) {
         return Err(unsafe_member(&given, "has control characters in its name"));
     }
     let mut name = PathBuf::new();

@@ -51,7 +51,10 @@ impl Packages {
             return None;
         }
         let names_files = lines.iter().any(|l| {
-            l.starts_with(['.', '/', '-']) || l.contains("file:") || l.contains("git+") || l.ends_with(".whl")
+            l.starts_with(['.', '/', '-'])
+                || l.contains("file:")
+                || l.contains("git+")
+                || Path::new(l).extension().is_some_and(|e| e == "whl")
         });
         let only_for = names_files.then(|| owner.to_owned());
         Some(Self { requirements: requirements.to_owned(), constraints: Vec::new(), only_for })

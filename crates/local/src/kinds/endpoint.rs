@@ -5,6 +5,7 @@ use crate::disk::room_of;
 use crate::folder::Folder;
 use crate::local::Inner;
 use crate::orphans::{self, Owner};
+use crate::serving::endpoint_record;
 use curfew_core::endpoint::{EndpointSpec, EndpointState, EndpointStatus};
 use curfew_core::resource::{Evidence, KindSheet, Resource};
 use curfew_core::{EndpointId, Error, Result, Sweep, Timestamp};
@@ -46,7 +47,7 @@ impl super::Local for Endpoints {
             "stop" => inner.end_endpoint(&folder, "it was cleared away", Timestamp::now()),
             "end" => orphans::end(inner, &Owner::Endpoint(id)),
             "delete" => {
-                let Some(record) = inner.endpoint_record(&folder)? else { return Ok(()) };
+                let Some(record) = endpoint_record(&folder)? else { return Ok(()) };
                 if !record.state.is_over() || orphans::any_that_stay(inner, &Owner::Endpoint(id))? {
                     return Err(still_at_work(folder.what()));
                 }

@@ -51,7 +51,7 @@ fn describe(inner: &Inner, left: &Orphans) -> Resource {
     let mut resource = inner.resource(super::Local::sheet(Processes), &id, name);
     resource.state = "running".into();
     // What they draw is the computer's draw; nobody holds a curfew over them.
-    resource.rate = inner.settings.rate();
+    resource.rate = inner.rate();
     resource.created = left.owner.folder(inner).supervisor().ok().flatten().map(|s| s.began);
     let memory: u64 = left.processes.iter().filter_map(|s| resident_bytes(s.pid)).sum();
     let count = say::count(left.processes.len(), "process", "processes");

@@ -4,6 +4,7 @@ use super::{fingerprint, last_used, set_room, step, unknown_step};
 use crate::disk::room_of;
 use crate::local::Inner;
 use crate::orders::Orders;
+use crate::serving::endpoint_record;
 use crate::venv::Place;
 use curfew_core::resource::{Evidence, KindSheet, Resource};
 use curfew_core::{Error, ErrorKind, Result, Sweep, Timestamp, say};
@@ -89,7 +90,7 @@ fn users(inner: &Inner, key: &str) -> Result<Vec<String>> {
     }
     for (handle, _) in inner.endpoints().items {
         let folder = inner.endpoint_folder(&handle.id);
-        let working = inner.endpoint_record(&folder)?.is_some_and(|r| !r.state.is_over());
+        let working = endpoint_record(&folder)?.is_some_and(|r| !r.state.is_over());
         if working && uses(folder.orders()?) {
             users.push(format!("the endpoint {}", handle.id));
         }

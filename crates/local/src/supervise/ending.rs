@@ -31,12 +31,11 @@ impl Leftovers {
             eprintln!("{} cannot be ended: {}", curfew_core::Timestamp::now(), names.join(", "));
             return Ok(true);
         }
-        let asked = match self.asked {
-            Some(asked) => asked,
-            None => {
-                send(&left, Signal::TERM);
-                *self.asked.insert(script_asked.unwrap_or(now))
-            }
+        let asked = if let Some(asked) = self.asked {
+            asked
+        } else {
+            send(&left, Signal::TERM);
+            *self.asked.insert(script_asked.unwrap_or(now))
         };
         if now.saturating_sub(asked) >= self.grace {
             self.kill(now)?;

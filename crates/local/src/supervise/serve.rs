@@ -1,7 +1,7 @@
 //! An endpoint: environment, server, and its end.
 
 use super::environment::{self, NotPrepared, Prepared};
-use super::log;
+use super::log::{self, Tail};
 use super::watch::{Duty, Exit, Watch};
 use crate::folder::{Folder, Record};
 use crate::orders::{Orders, Work};
@@ -33,6 +33,8 @@ struct GaveUp {
 struct Endpoint {
     folder: Folder,
     record: Record<EndpointState>,
+    log: Option<Tail>,
+    longest_log: u64,
 }
 
 impl Endpoint {
@@ -60,6 +62,11 @@ impl Endpoint {
 
 impl Duty for Endpoint {
     fn tick(&mut self, now: Timestamp) -> Option<String> {
+        let cut = self.log.as_mut().and_then(|log| log.skip_and_keep_within(self.longest_log));
+        if cut != self.record.log_cut {
+            self.record.log_cut = cut;
+            self.write();
+        }
         if self.is_waiting() {
             let address: Option<Address> =
                 crate::files::read_json(&self.folder.join(SERVER).join("endpoint.json"), "the server's address")
@@ -103,7 +110,12 @@ pub(crate) fn carry_out(folder: &Folder, orders: &Orders, mut watch: Watch) -> R
         return Err(Error::new(ErrorKind::NotFound, "supervise", "there is no spec in this folder"));
     };
     watch.hold(spec.curfew);
-    let mut endpoint = Endpoint { folder: folder.clone(), record: Record::new(EndpointState::Creating) };
+    let mut endpoint = Endpoint {
+        folder: folder.clone(),
+        record: Record::new(EndpointState::Creating),
+        log: None,
+        longest_log: orders.longest_log,
+    };
     endpoint.record.curfew = Some(watch.curfew());
     endpoint.record.detail = Some("preparing".into());
     endpoint.write();
@@ -170,6 +182,7 @@ fn serve(spec: &EndpointSpec, orders: &Orders, prepared: &Prepared, watch: &mut 
         Err(e) => return endpoint.fail(format!("The log cannot be written: {e}"), "Free some disk space.".into()),
     };
     command.stdin(Stdio::null()).stdout(out).stderr(err);
+    endpoint.log = Tail::open(&endpoint.folder.log(), 0).ok();
 
     let exit = match watch.run(&mut command, endpoint) {
         Ok(exit) => exit,

@@ -7,6 +7,7 @@ use crate::environment::{LEFT_OUT, Layout, Machine};
 use crate::folder::{Folder, Record, is_full};
 use crate::orders::Orders;
 use crate::process::ProcessId;
+use crate::rules::Rules;
 use crate::series::{self, Series};
 use curfew_core::run::{Failure, RunSpec, RunState};
 use curfew_core::{Error, ErrorKind, Result, Timestamp};
@@ -76,7 +77,8 @@ impl Run {
 impl Duty for Run {
     fn tick(&mut self, now: Timestamp) -> Option<String> {
         self.read_output(now);
-        None
+        let worked = self.record.started.map(|s| now.duration_since(s)).unwrap_or_default();
+        self.output.as_mut().and_then(|output| output.series.wants_end(worked))
     }
     fn ending(&mut self, why: &str) {
         self.record.state = RunState::Stopping;
@@ -175,7 +177,8 @@ fn train(spec: &RunSpec, orders: &Orders, layout: &Layout<'_>, prepared: &Prepar
         eprintln!("{} {e:?}", Timestamp::now());
         None
     });
-    let series = Series::open(&run.folder.join("series"), definitions.as_ref());
+    let rules = Rules::new(spec.stop.clone(), orders.rate);
+    let series = Series::open(&run.folder.join("series"), definitions.as_ref(), rules);
     run.output = Tail::open(&run.folder.log(), begins).ok().map(|tail| Output { tail, series });
     watch.also(&run.folder.log());
 
@@ -234,7 +237,7 @@ impl Duty for Running<'_> {
 }
 
 fn command(spec: &RunSpec, layout: &Layout<'_>, prepared: &Prepared) -> Command {
-    let mut command = if spec.entry.ends_with(".sh") {
+    let mut command = if Path::new(&spec.entry).extension().is_some_and(|e| e == "sh") {
         let mut command = Command::new("/bin/sh");
         command.arg(Path::new("./").join(&spec.entry));
         command

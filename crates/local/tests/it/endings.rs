@@ -227,5 +227,31 @@ os.write(1, b'\xff\xfe loss=0.5 \x00\x1b[2J\n' + b'y' * 11_000_000 + b'\nend los
     assert_eq!((loss.count, loss.first, loss.last), (1, 0.5, 0.5));
     let last =
         points.metrics().into_iter().find(|m| m.name == "end loss").expect("what follows a line too long to keep");
-    assert_eq!(last.last, 0.25);
+    assert_eq!((last.count, last.last), (1, 0.25));
+}
+
+#[tokio::test]
+async fn a_rule_ends_the_run() {
+    let bench = Bench::new();
+    let mut spec = bench.script("import time\nfor e in range(1, 600):\n    print(f'epoch {e} loss={1.0 if e < 3 else \"nan\"}')\n    time.sleep(0.1)");
+    spec.stop.not_a_number = true;
+    let run = bench.launch(&spec).await;
+    let status = bench.ended(&run).await;
+    assert_eq!((status.state, status.ended_by.as_deref()), (RunState::Stopped, Some("loss is not a number")));
+}
+
+#[tokio::test]
+async fn a_stated_tariff_is_counted_at_once_and_everywhere() {
+    let bench = Bench::new();
+    let run = bench.launch(&bench.script("")).await;
+    let status = bench.ended(&run).await;
+    assert_eq!(status.so_far.word(), "not billed");
+    let power = curfew_local::Power {
+        watts: 85.into(),
+        per_kwh: curfew_core::Money::usd(rust_decimal::Decimal::new(30, 2)),
+        stated: Timestamp::now(),
+    };
+    bench.again().set_power(Some(&power)).unwrap();
+    let status = bench.status(&run).await;
+    assert!(matches!(&status.so_far, curfew_core::Cost::Estimated { basis, .. } if basis == "85 W at $0.30 per kWh"));
 }
