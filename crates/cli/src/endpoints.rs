@@ -45,7 +45,7 @@ pub(crate) async fn deploy(args: Deploy, json: bool) -> Result<Exit, Failed> {
     } else {
         line(view.spec.id.as_str());
     }
-    failed_to_exit(&view, args.wait)
+    Ok(exit_of(&view, args.wait))
 }
 
 /// Waits until the endpoint answers or has ended.
@@ -64,7 +64,7 @@ pub(crate) async fn wait_until_ready(engine: &Engine, cx: &Cx, id: &EndpointId) 
     }
 }
 
-fn failed_to_exit(view: &EndpointView, waited: bool) -> Result<Exit, Failed> {
+fn exit_of(view: &EndpointView, waited: bool) -> Exit {
     if waited && view.status.state != EndpointState::InService {
         if let Some(failure) = &view.status.failure {
             note(say::clean(&failure.what, 1000));
@@ -73,9 +73,9 @@ fn failed_to_exit(view: &EndpointView, waited: bool) -> Result<Exit, Failed> {
             }
             note(format!("Next: {}", say::clean(&failure.next, 1000)));
         }
-        return Ok(Exit::Failed);
+        return Exit::Failed;
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 fn json_of(view: &EndpointView) -> serde_json::Value {

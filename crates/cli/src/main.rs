@@ -61,7 +61,7 @@ async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
         args::Command::Sweep(sweep) => sweep::sweep(sweep, json).await,
         args::Command::Lab { verb } => lab::lab(verb, json).await,
         args::Command::Serve(serve) => serve::serve(serve, json).await,
-        args::Command::Policy { verb } => policy::policy(verb, json).await,
+        args::Command::Policy { verb } => policy::policy(verb, json),
         args::Command::Completions { .. } | args::Command::Man => Ok(out::Exit::Done),
     }
 }

@@ -6,7 +6,7 @@ use crate::out::{Exit, Failed, line, note, print_json};
 use curfew_core::Error;
 use curfew_core::policy::Policy;
 
-pub(crate) async fn policy(verb: PolicyVerb, json: bool) -> Result<Exit, Failed> {
+pub(crate) fn policy(verb: PolicyVerb, json: bool) -> Result<Exit, Failed> {
     match verb {
         PolicyVerb::Show => {
             let engine = app::engine()?;
