@@ -88,8 +88,7 @@ async fn read(response: Response) -> (StatusCode, axum::http::HeaderMap, String)
 }
 
 fn encode(form: &[(&str, &str)]) -> String {
-    let part = |text: &str| text.bytes().map(|b| format!("%{b:02x}")).collect::<String>();
-    form.iter().map(|(k, v)| format!("{}={}", part(k), part(v))).collect::<Vec<_>>().join("&")
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 
 #[tokio::test]
@@ -378,7 +377,7 @@ async fn a_run_page_wakes_when_its_files_grow() {
                 rank: None,
                 step: Some(step),
                 epoch: None,
-                time_ms: step as i64,
+                time_ms: 0,
                 value,
             })
             .unwrap();

@@ -54,6 +54,7 @@ pub struct PowerForm {
 }
 
 /// The form of notifications and autostart.
+#[expect(clippy::struct_excessive_bools, reason = "a form of boxes to tick is a row of bools")]
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "habits.html")]
 pub struct Habits {

@@ -56,7 +56,7 @@ pub struct SweepLine {
 
 impl Sweep {
     /// The verdicts to filter by.
-    fn verdicts(&self) -> [&'static str; 5] {
+    fn verdicts() -> [&'static str; 5] {
         use curfew_core::verdict::Verdict as V;
         [V::Forgotten, V::Probably, V::NotJudged, V::Fine, V::Kept].map(V::word)
     }

@@ -151,12 +151,6 @@ impl Runs {
     pub const STATES: [&str; 8] =
         ["queued", "starting", "running", "stopping", "completed", "failed", "stopped", "lost"];
 
-    fn columns(&self) -> &'static [Column] {
-        &Self::COLUMNS
-    }
-    fn states(&self) -> &'static [&'static str] {
-        &Self::STATES
-    }
     fn sort_href(&self, column: &str) -> String {
         let down = if self.ask.sort == column { !self.ask.down } else { column != "name" && column != "state" };
         format!("/train?{}", self.ask.query(column, down, self.ask.show))

@@ -12,7 +12,7 @@ use crate::pages::train::PriceLine;
 use crate::{App, views};
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
-use curfew_core::{EndpointId, Error, Result, say};
+use curfew_core::{EndpointId, Error, Result};
 
 async fn form(app: &App, fields: &Fields) -> Result<Deploy> {
     let runs = app.engine().runs(&app.cx(), false).await?;

@@ -162,15 +162,18 @@ pub fn plan(
     if bytes > 0 {
         saves.push(format!("frees {}", say::bytes(bytes)));
     }
-    let mut saves = if saves.is_empty() { String::new() } else { format!("It {}.", saves.join(" and ")) };
+    let mut sentences: Vec<String> = Vec::new();
+    if !saves.is_empty() {
+        sentences.push(format!("It {}.", saves.join(" and ")));
+    }
     if total.unknown > 0 {
-        saves = format!("{saves} {} of unknown price.", total.unknown).trim_start().to_owned();
+        sentences.push(format!("{} of unknown price.", total.unknown));
     }
     PlanPage {
         id: plan.id.to_string(),
         sub: format!("frozen {}, {}", say::when(plan.made, &now), say::count(items.len(), "thing", "things")),
         gaps: plan.gaps.iter().map(super::gap).collect(),
-        saves,
+        saves: sentences.join(" "),
         ran: outcomes.is_some(),
         result: outcomes.map_or_else(String::new, result),
         items,

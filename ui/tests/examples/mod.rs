@@ -1,6 +1,6 @@
 //! Fixed things to draw: what the snapshots hold and what the gallery serves. Names are made up and nasty on purpose.
 
-pub mod pages;
+pub(crate) mod pages;
 
 use curfew_core::endpoint::{EndpointSpec, EndpointState, EndpointStatus, ModelSource, Traffic};
 use curfew_core::lab::{CleanState, LabReport, LabSession, Started};
@@ -21,40 +21,40 @@ use jiff::{SignedDuration, Zoned};
 use rust_decimal::Decimal;
 
 /// A name that a page must not believe.
-pub const NASTY: &str = "<b>&\"'</b><script>alert(1)</script>\u{1b}[31m\u{202e}evil\u{0}";
+pub(crate) const NASTY: &str = "<b>&\"'</b><script>alert(1)</script>\u{1b}[31m\u{202e}evil\u{0}";
 /// A name that does not fit.
-pub const LONG: &str = "a-run-whose-name-goes-on-and-on-because-somebody-put-every-hyperparameter-into-it-lr-0.0003-bs-512-wd-1e-5-seed-1936";
+pub(crate) const LONG: &str = "a-run-whose-name-goes-on-and-on-because-somebody-put-every-hyperparameter-into-it-lr-0.0003-bs-512-wd-1e-5-seed-1936";
 
 /// Friday, 20 November 2026, 18:30 in Berlin.
-pub fn now() -> Zoned {
+pub(crate) fn now() -> Zoned {
     "2026-11-20T18:30:00+01:00[Europe/Berlin]".parse().unwrap()
 }
-pub fn at(minutes: i64) -> Timestamp {
+pub(crate) fn at(minutes: i64) -> Timestamp {
     now().timestamp() + SignedDuration::from_mins(minutes)
 }
-pub fn zone() -> TimeZone {
+pub(crate) fn zone() -> TimeZone {
     now().time_zone().clone()
 }
 
-pub fn estimated(cents: i64) -> Cost<HourlyRate> {
+pub(crate) fn estimated(cents: i64) -> Cost<HourlyRate> {
     let amount = HourlyRate::usd(Decimal::new(cents, 2));
     Cost::Estimated { amount, as_of: at(-600), basis: "list price eu-west-1".into() }
 }
-pub fn spent(cents: i64) -> Cost<Money> {
+pub(crate) fn spent(cents: i64) -> Cost<Money> {
     Cost::Estimated {
         amount: Money::usd(Decimal::new(cents, 2)),
         as_of: at(-600),
         basis: "list price eu-west-1".into(),
     }
 }
-pub fn free<T>() -> Cost<T> {
+pub(crate) fn free<T>() -> Cost<T> {
     Cost::NotBilled { note: "electricity not counted".into() }
 }
-pub fn unknown<T>() -> Cost<T> {
+pub(crate) fn unknown<T>() -> Cost<T> {
     Cost::Unknown { why: "no price is listed for this size".into() }
 }
 
-pub fn run(id: &str, name: &str, state: RunState) -> RunView {
+pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
     let going = !state.is_over();
     let enforcer = Enforcer::Supervisor;
     RunView {
@@ -92,7 +92,7 @@ pub fn run(id: &str, name: &str, state: RunState) -> RunView {
     }
 }
 
-pub fn failed_run() -> RunView {
+pub(crate) fn failed_run() -> RunView {
     let mut view = run("broken-4k2m", "broken", RunState::Failed);
     view.loss = None;
     view.epochs = None;
@@ -110,7 +110,7 @@ pub fn failed_run() -> RunView {
 }
 
 /// A run on a cloud that costs money.
-pub fn dear_run() -> RunView {
+pub(crate) fn dear_run() -> RunView {
     let mut view = run("resnet-sweep-14", "resnet-sweep-14", RunState::Running);
     view.place = "AWS · vision-lab".into();
     view.spec.machine = "aws:sagemaker:eu-west-1:ml.g5.xlarge:spot".parse().unwrap();
@@ -121,14 +121,15 @@ pub fn dear_run() -> RunView {
     view
 }
 
-pub fn many_runs(n: usize) -> Vec<RunView> {
+pub(crate) fn many_runs(n: usize) -> Vec<RunView> {
     let states = [RunState::Completed, RunState::Failed, RunState::Stopped, RunState::Running, RunState::Lost];
     (0..n)
         .map(|i| {
+            let ago = -7 * i64::try_from(i).unwrap();
             let mut view = run(&format!("sweep-{i}"), &format!("sweep {i}"), states[i % states.len()]);
-            view.status.created = at(-(i as i64) * 7);
-            view.status.started = Some(at(-(i as i64) * 7));
-            view.status.ended = view.status.ended.map(|_| at(-(i as i64) * 7 + 5));
+            view.status.created = at(ago);
+            view.status.started = Some(at(ago));
+            view.status.ended = view.status.ended.map(|_| at(ago + 5));
             view.loss = Some(MetricNow {
                 name: "loss".into(),
                 count: 10,
@@ -140,7 +141,7 @@ pub fn many_runs(n: usize) -> Vec<RunView> {
         .collect()
 }
 
-pub fn resource(name: &str, kind: &str, title: &str, evidence: Vec<Evidence>) -> Resource {
+pub(crate) fn resource(name: &str, kind: &str, title: &str, evidence: Vec<Evidence>) -> Resource {
     Resource {
         key: ResourceKey {
             cloud: CloudId::new("local").unwrap(),
@@ -167,7 +168,7 @@ pub fn resource(name: &str, kind: &str, title: &str, evidence: Vec<Evidence>) ->
     }
 }
 
-pub fn dear_resource() -> Resource {
+pub(crate) fn dear_resource() -> Resource {
     let never = Evidence::LastUsed { at: at(-60 * 24 * 9), how: "CloudWatch Invocations".into() };
     let mut r = resource("iris-demo-endpoint", "sagemaker-endpoint", "SageMaker endpoint", vec![never]);
     r.key.cloud = CloudId::new("aws").unwrap();
@@ -184,11 +185,11 @@ pub fn dear_resource() -> Resource {
     r
 }
 
-pub fn sweep_row(resource: Resource, place: &str) -> SweepRow {
+pub(crate) fn sweep_row(resource: Resource, place: &str) -> SweepRow {
     SweepRow { judged: judge(&resource, now().timestamp()), place: place.into(), resource }
 }
 
-pub fn gap() -> Gap {
+pub(crate) fn gap() -> Gap {
     Gap {
         cloud: CloudId::new("aws").unwrap(),
         account: AccountId("123456789012".into()),
@@ -199,7 +200,7 @@ pub fn gap() -> Gap {
     }
 }
 
-pub fn report() -> SweepReport {
+pub(crate) fn report() -> SweepReport {
     let mut kept = resource("keep-me", "venv", "virtual environment", vec![]);
     kept.keep_until = Some(at(60 * 24 * 13));
     let mut active =
@@ -231,7 +232,7 @@ pub fn report() -> SweepReport {
     }
 }
 
-pub fn endpoint(id: &str, state: EndpointState) -> EndpointView {
+pub(crate) fn endpoint(id: &str, state: EndpointState) -> EndpointView {
     let over = state.is_over();
     EndpointView {
         spec: EndpointSpec {
@@ -256,7 +257,7 @@ pub fn endpoint(id: &str, state: EndpointState) -> EndpointView {
                 requests: 1204,
                 errors: 3,
                 last_request: Some(at(-4)),
-                p50_ms: Some(3.14),
+                p50_ms: Some(3.1),
                 p90_ms: Some(7.9),
                 p99_ms: Some(22.0),
                 memory_bytes: Some(187_000_000),
@@ -272,7 +273,7 @@ pub fn endpoint(id: &str, state: EndpointState) -> EndpointView {
 }
 
 /// Today on a computer alone: nothing is billed.
-pub fn today_local() -> Today {
+pub(crate) fn today_local() -> Today {
     let run = run("iris-7f3a", "iris", RunState::Running);
     let endpoint = endpoint("iris-demo", EndpointState::InService);
     Today {
@@ -303,7 +304,7 @@ fn night(name: &str, what: &'static str, minutes: Option<i64>) -> NightRow {
 }
 
 /// Today with clouds, money, forgotten things and gaps.
-pub fn today_dear() -> Today {
+pub(crate) fn today_dear() -> Today {
     let run = dear_run();
     let report = report();
     Today {
@@ -331,7 +332,7 @@ fn super_named() -> RunView {
     run("nasty-1", NASTY, RunState::Starting)
 }
 
-pub fn today_empty() -> Today {
+pub(crate) fn today_empty() -> Today {
     Today {
         rate: Total::default(),
         running: 0,
@@ -344,11 +345,11 @@ pub fn today_empty() -> Today {
     }
 }
 
-pub fn spark() -> Spark {
+pub(crate) fn spark() -> Spark {
     Spark::of("loss", (0..60).map(|i| 0.4 + 2.0 * (-f64::from(i) / 12.0).exp()).collect())
 }
 
-pub fn frame(today: &Today, section: &'static str, title: &str) -> Shell {
+pub(crate) fn frame(today: &Today, section: &'static str, title: &str) -> Shell {
     let place = Place { section, title: title.into(), live: String::new(), cursor: "7".into() };
     let mut shell = shell(today, &[], zone(), place);
     shell.accounts = vec![
@@ -358,11 +359,11 @@ pub fn frame(today: &Today, section: &'static str, title: &str) -> Shell {
     shell
 }
 
-pub fn session() -> LabSession {
+pub(crate) fn session() -> LabSession {
     LabSession { id: "lab-10-k3m9".parse().unwrap(), name: "Lab 10".into(), started: at(-92), ended: None }
 }
 
-pub fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let item = |r: &Resource| PlanItem {
         key: r.key.clone(),
         name: r.name.clone(),
@@ -384,7 +385,7 @@ pub fn plan() -> Plan {
     }
 }
 
-pub fn outcomes() -> Vec<Outcome> {
+pub(crate) fn outcomes() -> Vec<Outcome> {
     let results = [
         OutcomeResult::Removed,
         OutcomeResult::AlreadyGone,
@@ -399,7 +400,7 @@ pub fn outcomes() -> Vec<Outcome> {
         .collect()
 }
 
-pub fn lab_report(clean: bool) -> LabReport {
+pub(crate) fn lab_report(clean: bool) -> LabReport {
     let left = if clean { vec![] } else { plan().items[..2].to_vec() };
     let gaps = if clean { vec![] } else { vec![gap()] };
     LabReport {

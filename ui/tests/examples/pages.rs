@@ -1,6 +1,10 @@
 //! Every page from fixed views, by name.
 
-use super::*;
+use super::{
+    Decimal, EndpointState, Enforcer, ErrorKind, LONG, NASTY, Name, ResourceKey, RunState, RunView, at, dear_run,
+    endpoint, failed_run, frame, free, lab_report, many_runs, now, outcomes, plan, report, run, session, spark,
+    today_dear, today_empty, today_local, zone,
+};
 use curfew_core::provider::{Caution, Quote};
 use curfew_core::{Error, Home};
 use curfew_ui::fields::Fields;
@@ -16,7 +20,7 @@ use curfew_ui::pages::train::{RunsAsk, Train};
 use curfew_ui::views;
 use curfew_ui::views::train::Choices;
 
-pub fn all() -> Vec<(&'static str, String)> {
+pub(crate) fn all() -> Vec<(&'static str, String)> {
     let mut pages = Vec::new();
     let mut add = |name: &'static str, page: &dyn Fn() -> Html| pages.push((name, page().into_string()));
     let (local, dear, empty) = (today_local(), today_dear(), today_empty());
@@ -185,7 +189,7 @@ pub fn all() -> Vec<(&'static str, String)> {
             looping: "a Curfew process of this folder looks at what runs, sweeps and enforces".into(),
         })
     };
-    add("settings", &|| settings(None, &Ok(Default::default())));
+    add("settings", &|| settings(None, &Ok(curfew_core::policy::Policy::default())));
     add("settings-wrong", &|| {
         let power = curfew_engine::Power { watts: 85.into(), usd_per_kwh: Decimal::new(30, 2) };
         let error = Error::new(
@@ -230,12 +234,12 @@ pub fn all() -> Vec<(&'static str, String)> {
     pages
 }
 
-pub fn choices() -> Choices {
+pub(crate) fn choices() -> Choices {
     let machines = vec![("local".to_owned(), Name::from("This computer (8 cores, 16 GiB, no GPU)"))];
     Choices { machines, curfew: "4h".into(), can_pick: true }
 }
 
-pub fn metrics() -> Vec<MetricRow> {
+pub(crate) fn metrics() -> Vec<MetricRow> {
     let row = |name: &str, last: &str, best: &str, trend| MetricRow {
         name: Name::from(name),
         last: last.into(),
@@ -250,7 +254,7 @@ pub fn metrics() -> Vec<MetricRow> {
     ]
 }
 
-pub fn quote() -> Quote {
+pub(crate) fn quote() -> Quote {
     Quote {
         rate: free(),
         cautions: vec![
@@ -273,7 +277,7 @@ pub fn quote() -> Quote {
     }
 }
 
-pub fn sheet() -> curfew_core::labsheet::LabSheet {
+pub(crate) fn sheet() -> curfew_core::labsheet::LabSheet {
     let text = include_str!("../../../assets/labs/iris/lab.toml");
     curfew_core::labsheet::LabSheet::parse(text, std::path::Path::new("/labs/iris")).unwrap()
 }

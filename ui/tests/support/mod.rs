@@ -2,23 +2,23 @@
 
 /// A tag as it stands in the page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tag {
-    pub name: String,
+pub(crate) struct Tag {
+    pub(crate) name: String,
     /// Names in lower case, values as written.
-    pub attrs: Vec<(String, String)>,
-    pub close: bool,
+    pub(crate) attrs: Vec<(String, String)>,
+    pub(crate) close: bool,
     /// The text up to the next tag.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl Tag {
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.attrs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 }
 
 /// The tags of a page in order. Panics where the page is not well-formed enough to be ours.
-pub fn tags(html: &str) -> Vec<Tag> {
+pub(crate) fn tags(html: &str) -> Vec<Tag> {
     let mut tags = Vec::new();
     let mut rest = html;
     while let Some(at) = rest.find('<') {
@@ -49,7 +49,7 @@ pub fn tags(html: &str) -> Vec<Tag> {
                 let quote = after.chars().next().expect("a value follows =");
                 assert!(quote == '"' || quote == '\'', "<{name} {attr}: values are quoted");
                 let end = after[1..].find(quote).expect("a quoted value ends");
-                value = after[1..=end].to_owned();
+                after[1..=end].clone_into(&mut value);
                 body = &after[end + 2..];
             }
             attrs.push((attr, value));
@@ -59,12 +59,4 @@ pub fn tags(html: &str) -> Vec<Tag> {
         rest = body;
     }
     tags
-}
-
-/// What stands in `main`, which is what differs between pages.
-pub fn main_of(html: &str) -> &str {
-    match (html.find("<div id=\"page\""), html.find("</main>")) {
-        (Some(from), Some(to)) => &html[from..to],
-        _ => html,
-    }
 }
