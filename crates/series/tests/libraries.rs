@@ -1,0 +1,141 @@
+//! Runs real libraries for a few seconds each and finds in their output what they say of themselves.
+//!
+//! The scripts are in `libraries/`, with what they need in `requirements.txt`. `CURFEW_ML_PYTHON` names a Python that has
+//! it; without one the tests stand as ignored. `CURFEW_ML_PYTHON=…/bin/python cargo test -p curfew-series --test libraries
+//! -- --ignored` runs them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use curfew_series::Recogniser;
+use serde::Deserialize;
+
+/// What a script says of one metric, from the library's own history.
+#[derive(Deserialize)]
+struct Fact {
+    metric: String,
+    points: usize,
+    first: Option<f64>,
+    last: Option<f64>,
+    last_step: Option<u64>,
+    last_epoch: Option<f64>,
+}
+
+struct Seen {
+    step: Option<u64>,
+    epoch: Option<f64>,
+    value: f64,
+}
+
+fn check(script: &str) -> BTreeMap<String, usize> {
+    let python = std::env::var_os("CURFEW_ML_PYTHON").expect("CURFEW_ML_PYTHON names a Python that has the libraries");
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/libraries");
+    let dir = tempfile::tempdir().unwrap();
+    let (log, facts) = (dir.path().join("log"), dir.path().join("facts.json"));
+    // Output and errors go to one file, as a run's do.
+    let out = File::create(&log).unwrap();
+    let status = Command::new(python)
+        .arg(scripts.join(script))
+        .env("CURFEW_FACTS", &facts)
+        .env("PYTHONUNBUFFERED", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(dir.path())
+        .stderr(out.try_clone().unwrap())
+        .stdout(out)
+        .status()
+        .unwrap();
+    let log = fs::read(&log).unwrap();
+    let text = String::from_utf8_lossy(&log);
+    assert!(status.success(), "{script} failed:\n{text}");
+    let mut series: BTreeMap<String, Vec<Seen>> = BTreeMap::new();
+    let mut recogniser = Recogniser::new(None).unwrap();
+    let mut keep = |point: curfew_series::Point<'_>| {
+        let seen = Seen { step: point.step, epoch: point.epoch, value: point.value };
+        series.entry(point.metric.to_owned()).or_default().push(seen);
+    };
+    for piece in log.chunks(1_000) {
+        recogniser.push(piece, 0, &mut keep);
+    }
+    recogniser.finish(0, &mut keep);
+    let facts: Vec<Fact> = serde_json::from_slice(&fs::read(&facts).unwrap()).unwrap();
+    assert!(facts.iter().any(|fact| fact.points > 0), "{script} says nothing");
+    for fact in facts {
+        let Some(seen) = series.get(&fact.metric) else {
+            assert_eq!(fact.points, 0, "{script}: no {} among {:?}\n{text}", fact.metric, series.keys());
+            continue;
+        };
+        let what = format!("{script}: {}", fact.metric);
+        assert_eq!(seen.len(), fact.points, "{what}: points");
+        let (first, last) = (&seen[0], &seen[seen.len() - 1]);
+        assert_eq!((Some(first.value), Some(last.value)), (fact.first, fact.last), "{what}: first and last");
+        if fact.last_step.is_some() {
+            assert_eq!(last.step, fact.last_step, "{what}: last step");
+        }
+        if fact.last_epoch.is_some() {
+            assert_eq!(last.epoch, fact.last_epoch, "{what}: last epoch");
+        }
+        assert!(seen.windows(2).all(|pair| pair[0].step <= pair[1].step), "{what}: steps go back");
+    }
+    series.into_iter().map(|(name, points)| (name, points.len())).collect()
+}
+
+/// The script's metrics, and no others.
+fn check_names(script: &str, expect: &[&str]) {
+    let seen = check(script);
+    assert_eq!(seen.keys().collect::<Vec<_>>(), expect, "{script}");
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn sklearn_mlp() {
+    check_names("sklearn_mlp.py", &["Validation score", "loss"]);
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn sklearn_sgd() {
+    check_names("sklearn_sgd.py", &["Avg. loss", "Bias", "Norm", "Objective"]);
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn sklearn_boosting() {
+    check_names("sklearn_boosting.py", &["OOB Improve", "Train Loss"]);
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn xgboost() {
+    check_names("xgboost_train.py", &["eval-auc", "eval-logloss", "train-auc", "train-logloss"]);
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn lightgbm() {
+    let names = ["training's auc", "training's binary_logloss", "valid_0's auc", "valid_0's binary_logloss"];
+    check_names("lightgbm_train.py", &names);
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn catboost() {
+    check_names("catboost_train.py", &["learn", "test"]);
+}
+
+/// How often Keras draws its bar depends on the machine's speed; what it validates, and when an epoch ends, does not.
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn keras() {
+    let names = ["accuracy", "evaluate accuracy", "evaluate loss", "loss", "val_accuracy", "val_loss"];
+    let seen = check("keras_fit.py");
+    assert_eq!(seen.keys().collect::<Vec<_>>(), names);
+    assert!(seen["loss"] >= 4, "{seen:?}");
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn tqdm() {
+    check_names("tqdm_postfix.py", &["acc", "loss"]);
+}
