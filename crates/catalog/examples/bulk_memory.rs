@@ -10,8 +10,8 @@ use std::time::Instant;
 
 fn main() {
     let mb: usize = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(300);
-    // One product with its two terms is about 2.2 kB; one in eighty is a machine of ours, as in the real EC2 file.
-    let products = mb * 1_000_000 / 2_210;
+    // One product with its two terms is about 1.9 kB; one in eighty is a machine of ours, as in the real EC2 file.
+    let products = mb * 1_000_000 / 1_880;
     let mut file = Count { inner: bulk::BulkJson::new(products, 80), bytes: 0 };
     let start = Instant::now();
     let feed = feeds::bulk_json(&mut file, &Catalog::default()).expect("a file of the documented shape");

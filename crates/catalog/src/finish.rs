@@ -182,10 +182,10 @@ impl Plan<'_> {
                 bars |= bar::SPOT;
             }
         }
-        if let Some((left, units)) = limits.left_of(spec) {
-            if units > left[usize::from(slot)] {
-                bars |= bar::QUOTA;
-            }
+        if let Some((left, units)) = limits.left_of(spec)
+            && units > left[usize::from(slot)]
+        {
+            bars |= bar::QUOTA;
         }
         if limits.missing.contains(&(u32::try_from(spec).unwrap_or(u32::MAX), slot)) {
             bars |= bar::NOT_OFFERED;

@@ -37,7 +37,7 @@ impl Catalog {
             move |o: &Offer<'_>| need.max_usd_per_hour.is_none_or(|cap| o.rate.is_some_and(|rate| rate.usd() <= cap));
         let specs = (0..self.specs.len()).filter(|&i| need.fits_spec(&self.specs[i]));
         specs
-            .flat_map(move |spec| self.rows_of(spec).map(|(row, slot)| (row, slot)).collect::<Vec<_>>())
+            .flat_map(move |spec| self.rows_of(spec).collect::<Vec<_>>())
             .filter(move |(_, slot)| places[usize::from(*slot)])
             .map(|(row, _)| self.offer(OfferId(row)))
             .filter(within)
@@ -98,7 +98,11 @@ fn parts(need: &Need) -> Vec<Part> {
         if !a.kinds.is_empty() {
             let kind = only(crate::AcceleratorNeed { kinds: a.kinds.clone(), ..Default::default() });
             // Instead of one GPU another: a TPU is not what was meant.
-            part(kind, |n| accelerator(n, |a| (a.class, a.kinds) = (a.class.or(class_of(&a.kinds)), Vec::new())), kinds);
+            part(
+                kind,
+                |n| accelerator(n, |a| (a.class, a.kinds) = (a.class.or(class_of(&a.kinds)), Vec::new())),
+                kinds,
+            );
         }
         if !a.count.is_open() {
             let count = only(crate::AcceleratorNeed { memory_gib: None, ..a.clone() });
@@ -193,7 +197,6 @@ fn cheapest(offers: &[Offer<'_>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::need::Vocabulary;
 
     #[test]

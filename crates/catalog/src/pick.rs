@@ -66,7 +66,7 @@ impl Top {
     #[inline]
     fn offer(&mut self, key: Key) {
         // The first test is the one that nearly all rows fail. What has no key (NaN) is not for this list.
-        if (key.by <= self.bound.by || key.last < self.bound.last)
+        if (key.by <= self.bound.by || (!key.last && self.bound.last))
             && !key.by.is_nan()
             && key.compare(&self.bound).is_lt()
         {

@@ -9,6 +9,7 @@ use crate::spec::{Buy, Class};
 use crate::work::Estimate;
 use rust_decimal::Decimal;
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// What a barred row's user can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -128,16 +129,17 @@ impl Catalog {
                 let dearer = (costs.total - other.total).to_money();
                 let sooner = spoken(theirs.done.ms - times.done.ms);
                 let saved = (other.waiting.unwrap_or_default() - waiting).to_money();
-                says.push_str(&format!(
+                let _ = write!(
+                    says,
                     ": {dearer} more than {}, but {sooner} sooner, which is worth {saved} of your time",
                     self.name(row.id)
-                ));
+                );
             }
             (_, Some(_)) => says.push_str(": the least of money and of your waiting together"),
             (_, None) => says.push_str(": the least money of what is open to you"),
         }
         if let Some(limit) = met(question) {
-            says.push_str(&format!(", within {limit}"));
+            let _ = write!(says, ", within {limit}");
         }
         says.push('.');
         says
@@ -336,7 +338,7 @@ fn cautions(question: &Question<'_>, offer: &Offer<'_>, row: &Row) -> Vec<String
     let slot = offer.slot;
     match row.charge {
         Charge::Unknown => {
-            says.push("Its price is not known, so it is never best; an account's refresh may tell.".into())
+            says.push("Its price is not known, so it is never best; an account's refresh may tell.".into());
         }
         Charge::AtMost(_) => says.push("Managed spot has no list price: this is the most it can cost.".into()),
         _ => {}
@@ -365,10 +367,11 @@ fn cautions(question: &Question<'_>, offer: &Offer<'_>, row: &Row) -> Vec<String
         Some(Class::Neuron) => says.push("This chip needs a script compiled with AWS Neuron.".into()),
         Some(Class::Gpu) | None => {}
     }
-    if let (Some(times), Some(left)) = (row.times, question.time_left_ms) {
-        if times.done.ms <= left && times.done.high_ms > left {
-            says.push(format!("It is expected in time, but may take up to {}.", spoken(times.done.high_ms)));
-        }
+    if let (Some(times), Some(left)) = (row.times, question.time_left_ms)
+        && times.done.ms <= left
+        && times.done.high_ms > left
+    {
+        says.push(format!("It is expected in time, but may take up to {}.", spoken(times.done.high_ms)));
     }
     says
 }

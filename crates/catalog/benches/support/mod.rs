@@ -37,8 +37,8 @@ pub(crate) fn offers(wanted: usize) -> Catalog {
         let size = 1 << dice.roll(7);
         let vcpus = 2 * u32::try_from(size).unwrap();
         let name = match cloud {
-            "aws" => format!("x{}.{}xlarge", machine, size),
-            _ => format!("x{}-standard-{}", machine, vcpus),
+            "aws" => format!("x{machine}.{size}xlarge"),
+            _ => format!("x{machine}-standard-{vcpus}"),
         };
         let (kind, gib) = KINDS[usize::try_from(dice.roll(8)).unwrap()];
         let accelerator = (dice.roll(3) == 0).then(|| Accelerator {

@@ -144,7 +144,7 @@ impl Skus {
         };
         let Some(part) = part_of(&sku.description) else { return };
         let Some(info) = sku.pricing_info.last() else { return };
-        let about = format!("{} ({})", curfew_core::say::clean(&sku.description, 80), sku.sku_id);
+        let about = format!("{} ({})", curfew_core::say::clean(&sku.description, 80), sku.id);
         let unit = info.pricing_expression.usage_unit.as_str();
         let wanted: &[&str] = match part {
             Part::Memory(_) => &["GiBy.h"],
@@ -340,7 +340,8 @@ impl<'de> Visitor<'de> for List<'_> {
 #[serde(rename_all = "camelCase")]
 struct Sku {
     #[serde(default)]
-    sku_id: String,
+    #[serde(rename = "skuId")]
+    id: String,
     description: String,
     category: Category,
     #[serde(default)]

@@ -92,12 +92,12 @@ pub(super) fn find(need: &Need, words: &Vocabulary, typed: impl Fn(Field) -> Opt
     }
     if let Accelerators::Some(a) = &need.accelerators {
         let of_kinds = class_of(&a.kinds);
-        if let (Some(class), Some(of_kinds)) = (a.class, of_kinds) {
-            if class != of_kinds {
-                let says = format!("{class:?}").to_uppercase();
-                let why = format!("{} is no {says}", a.kinds[0]);
-                clash((Field::Accelerators, says), (Field::Accelerators, join(&a.kinds)), why);
-            }
+        if let (Some(class), Some(of_kinds)) = (a.class, of_kinds)
+            && class != of_kinds
+        {
+            let says = format!("{class:?}").to_uppercase();
+            let why = format!("{} is no {says}", a.kinds[0]);
+            clash((Field::Accelerators, says), (Field::Accelerators, join(&a.kinds)), why);
         }
         empty(&a.count, |min, max| {
             clash(
@@ -125,9 +125,9 @@ pub(super) fn find(need: &Need, words: &Vocabulary, typed: impl Fn(Field) -> Opt
 }
 
 fn empty<T: PartialOrd + Copy + fmt::Display>(span: &Span<T>, says: impl FnOnce(T, T)) {
-    if let (Some(min), Some(max)) = (span.min, span.max) {
-        if min > max {
-            says(min, max);
-        }
+    if let (Some(min), Some(max)) = (span.min, span.max)
+        && min > max
+    {
+        says(min, max);
     }
 }

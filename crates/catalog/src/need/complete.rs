@@ -60,7 +60,9 @@ impl Vocabulary {
             }
         };
         if after_number {
-            UNITS.iter().for_each(|(unit, says)| offer(0, unit, says));
+            for (unit, says) in UNITS {
+                offer(0, unit, says);
+            }
         }
         for e in self.entries.iter().filter(|e| !e.says.is_empty()) {
             let rank = match &e.meaning {
@@ -79,7 +81,9 @@ impl Vocabulary {
             offer(rank, &shown, &e.says);
         }
         if !after_number {
-            STARTS.iter().for_each(|(phrase, says)| offer(1, phrase, says));
+            for (phrase, says) in STARTS {
+                offer(1, phrase, says);
+            }
         }
         found.sort_by_key(|(rank, order, _)| (*rank, *order));
         found.into_iter().take(most).map(|(.., c)| c).collect()

@@ -365,14 +365,13 @@ impl<'a> Parser<'a> {
         from: usize,
         value: Decimal,
         gib: Decimal,
-        unit: &str,
+        _unit: &str,
         span: &dyn Fn(Option<Bound>) -> Span<Decimal>,
         after: Option<Bound>,
     ) {
         self.eat("of");
         let in_gib = |d: Decimal| (d * gib).round_dp(12).normalize();
-        let gb =
-            || if unit.ends_with("ib") { in_gib(value) * binary_gb() } else { in_gib(value) * binary_gb() }.round_dp(3);
+        let gb = || (in_gib(value) * binary_gb()).round_dp(3);
         if self.eat_any(&["disk", "ssd", "storage", "disc"]) {
             let gb = gb().ceil().to_u32().unwrap_or(u32::MAX);
             let same = self.need.disk_gb.is_none_or(|d| d == gb);
@@ -491,7 +490,9 @@ impl<'a> Parser<'a> {
                 self.clause(Field::Component, from, true, "");
             }
             Meaning::Regions(regions) => {
-                regions.iter().for_each(|r| push(&mut self.need.regions, r));
+                for region in &regions {
+                    push(&mut self.need.regions, region);
+                }
                 self.clause(Field::Region, from, true, "");
             }
             Meaning::Machine(machine) => {
@@ -507,7 +508,9 @@ impl<'a> Parser<'a> {
         let mut same = true;
         match meaning {
             Meaning::Kinds(kinds) => {
-                kinds.iter().for_each(|k| push(&mut need.kinds, k));
+                for kind in &kinds {
+                    push(&mut need.kinds, kind);
+                }
                 need.kinds.sort();
             }
             Meaning::Class(class) => {

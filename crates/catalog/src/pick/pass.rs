@@ -191,7 +191,7 @@ impl<'p> Pass<'p> {
         let (mut fitting, mut unpriced, mut left_out) = (places, 0, 0);
         if places > 0 && !e.unknown && least > self.need_cap {
             fitting = 0;
-        } else if places > 0 && (e.unknown || !(most <= self.need_cap)) {
+        } else if places > 0 && (e.unknown || most > self.need_cap) {
             fitting = 0;
             self.each(spec, |row, slot, listed| {
                 let price = self.price(row, listed, &self.slots[usize::from(slot)]);
