@@ -42,13 +42,17 @@ print(json.dumps(out))
 """
 
 
-def under_toolkit(folder, requests):
+def under_toolkit(folder, requests, path):
     import base64
 
     encoded = [
         {"body": base64.b64encode(body).decode(), "type": kind, "accept": accept} for body, kind, accept in requests
     ]
-    env = {**os.environ, "PYTHONPATH": str(folder / "code"), "SAGEMAKER_PROGRAM": "inference.py"}
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(folder / "code"), path]),
+        "SAGEMAKER_PROGRAM": "inference.py",
+    }
     done = subprocess.run(
         [sys.executable, "-c", TOOLKIT, str(folder)], input=json.dumps(encoded), env=env, capture_output=True, text=True
     )
@@ -86,11 +90,11 @@ def transform_fn(model, body, kind, accept): raise BaseInferenceToolkitError(429
 
 
 @pytest.mark.parametrize("case", ["iris", "defaults", "contexts", "transform", "own error"])
-def test_the_same_answers(serve, tree, tmp_path, case):
+def test_the_same_answers(serve, tree, tiny, tmp_path, case):
     folder = tmp_path / "model"
     code = folder / "code"
     code.mkdir(parents=True)
-    joblib.dump(tree, folder / "model.joblib")
+    joblib.dump(tree if case == "iris" else tiny[0], folder / "model.joblib")
     if case == "iris":
         shutil.copy(IRIS / "inference.py", code)
     elif case == "defaults":
@@ -99,8 +103,8 @@ def test_the_same_answers(serve, tree, tmp_path, case):
     else:
         text = {"contexts": CONTEXTS, "transform": TRANSFORM, "own error": OWN_ERROR}[case]
         (code / "inference.py").write_text(text)
-    judged = under_toolkit(folder, REQUESTS)
-    server = serve(folder).ready()
+    judged = under_toolkit(folder, REQUESTS, tiny[1]["PYTHONPATH"])
+    server = serve(folder, env=tiny[1]).ready()
     for (body, kind, accept), (status, judged_type, judged_body) in zip(REQUESTS, judged):
         reply = server.post(body, kind, accept)
         if judged_type is None:  # an error: there a traceback goes to the client, here one line
@@ -110,14 +114,17 @@ def test_the_same_answers(serve, tree, tmp_path, case):
     assert any(status == 200 for status, _, _ in judged) or case == "own error"
 
 
-def test_the_packed_defaults_are_those_of_the_server(serve, tree_dir, tmp_path):
+def test_the_packed_defaults_are_those_of_the_server(serve, tiny, tmp_path):
     """A bare model answers the same with and without the script that is packed for AWS."""
-    packed = tmp_path / "packed"
-    shutil.copytree(tree_dir, packed)
+    bare_dir, packed = tmp_path / "bare", tmp_path / "packed"
+    bare_dir.mkdir()
+    joblib.dump(tiny[0], bare_dir / "model.joblib")
+    shutil.copytree(bare_dir, packed)
     (packed / "code").mkdir()
     shutil.copy(RUNNERS / "default_inference.py", packed / "code" / "inference.py")
     shutil.copy(RUNNERS / "serving_model.py", packed / "code")
-    bare, scripted = serve(tree_dir, state="a").ready(), serve(packed, state="b").ready()
+    bare = serve(bare_dir, state="a", env=tiny[1]).ready()
+    scripted = serve(packed, state="b", env=tiny[1]).ready()
     for body, kind, accept in REQUESTS:
         one, other = bare.post(body, kind, accept), scripted.post(body, kind, accept)
         assert (one.status, one.type, one.body) == (other.status, other.type, other.body) or one.status >= 400
