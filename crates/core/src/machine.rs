@@ -1,6 +1,9 @@
 //! A machine by name: `cloud:service:region:machine[:spot]`, of which service and region may be left out.
 
 use crate::ids::CloudId;
+use crate::money::Money;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -39,6 +42,17 @@ impl MachineRef {
     pub fn is_local(&self) -> bool {
         self.cloud.as_str() == "local"
     }
+}
+
+/// What this computer draws at work and what that costs, as its user states it. Kept as JSON in `Home::power`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Power {
+    /// Watts at work.
+    pub watts: Decimal,
+    /// Price of a kilowatt hour.
+    pub per_kwh: Money,
+    /// When it was stated.
+    pub stated: Timestamp,
 }
 
 /// Why a text names no machine.

@@ -63,7 +63,24 @@ impl Engine {
                 return Err(Error::input("usd_per_kwh", "the tariff is a price per kWh from $0 to $100"));
             }
         }
-        self.store.put_fact("settings", settings).await
+        self.store.put_fact("settings", settings).await?;
+        self.state_power(settings.power)
+    }
+    /// Power and tariff lie in a file too, where the provider that prices this computer reads them.
+    fn state_power(&self, power: Option<Power>) -> Result<()> {
+        let path = self.home.power();
+        let io = |e| Error::io("keep the power draw", path.display(), e);
+        let Some(Power { watts, usd_per_kwh }) = power else {
+            return match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io(e)),
+                _ => Ok(()),
+            };
+        };
+        let per_kwh = curfew_core::Money::usd(usd_per_kwh);
+        let stated = curfew_core::machine::Power { watts, per_kwh, stated: self.clock.now() };
+        let text = serde_json::to_vec(&stated).map_err(|e| io(e.into()))?;
+        let whole = path.with_extension("json.new");
+        std::fs::write(&whole, text).and_then(|()| std::fs::rename(&whole, &path)).map_err(io)
     }
     /// The team's policy: the file `policy.toml` of the home, or the defaults. A file that cannot be understood is an
     /// error, never "no rules".

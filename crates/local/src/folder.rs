@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The folder of a run or an endpoint.
 #[derive(Debug, Clone)]
@@ -119,7 +120,7 @@ pub(crate) enum Held {
     Alive,
     /// It died, or the computer was started again.
     Dead,
-    /// It lives or died on another computer, which cannot be seen from here.
+    /// It belongs to another computer, which cannot be seen from here, and was heard of a short while ago.
     Elsewhere(String),
 }
 
@@ -205,9 +206,18 @@ impl Folder {
         Ok(match self.supervisor()? {
             None => Held::NotBegun,
             Some(s) if s.process.is_alive() => Held::Alive,
-            Some(s) if s.host != host() => Held::Elsewhere(s.host),
+            Some(s) if s.host != host() && self.heard_lately() => Held::Elsewhere(s.host),
             Some(_) => Held::Dead,
         })
+    }
+    /// Tells other computers that its supervisor lives: the time of change of a file that all of them see.
+    pub(crate) fn beat(&self) {
+        let _ = std::fs::write(self.join(BEAT), "");
+    }
+    /// By the file system's own clock on both sides, as far as it has one.
+    fn heard_lately(&self) -> bool {
+        let beat = self.join(BEAT).metadata().and_then(|m| m.modified());
+        beat.is_ok_and(|at| at.elapsed().is_ok_and(|ago| ago < HEARD_WITHIN) || at > std::time::SystemTime::now())
     }
     /// An error for something that is not there.
     pub(crate) fn not_found(&self, operation: &'static str) -> Error {
@@ -216,6 +226,10 @@ impl Folder {
     }
 }
 
+/// Written once a minute.
+const BEAT: &str = "beat";
+/// After so many missed beats the other computer counts as gone.
+const HEARD_WITHIN: Duration = Duration::from_mins(10);
 const SPARE: &str = ".spare";
 const SPARE_BYTES: usize = 64 * 1024;
 
@@ -231,4 +245,38 @@ pub(crate) fn host() -> String {
 
 fn name_of(path: &Path) -> String {
     curfew_core::say::clean(&path.file_name().unwrap_or_default().to_string_lossy(), 80)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    #[test]
+    fn another_computer_is_believed_while_it_is_heard_of() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::run(place.path().join("r"));
+        std::fs::create_dir(folder.path()).unwrap();
+        assert_eq!(folder.held().unwrap(), Held::NotBegun);
+        // A process that is not here: another boot.
+        let process = ProcessId { boot: "another".into(), ..ProcessId::own().unwrap() };
+        let them = Supervisor { process, host: "far-away".into(), began: Timestamp::UNIX_EPOCH };
+        assert!(folder.begin(&them).unwrap() && !folder.begin(&them).unwrap());
+        assert_eq!(folder.held().unwrap(), Held::Dead, "never heard of");
+        folder.beat();
+        assert_eq!(folder.held().unwrap(), Held::Elsewhere("far-away".into()));
+        let long_ago = SystemTime::now() - HEARD_WITHIN * 2;
+        std::fs::File::options().write(true).open(folder.join(BEAT)).unwrap().set_modified(long_ago).unwrap();
+        assert_eq!(folder.held().unwrap(), Held::Dead);
+    }
+
+    #[test]
+    fn a_last_state_fits_on_a_full_disk() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert!(is_full(&full) && !is_full(&io::Error::from(io::ErrorKind::NotFound)));
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::run(place.path().to_owned());
+        folder.keep_spare().unwrap();
+        assert_eq!(folder.join(SPARE).metadata().unwrap().len(), SPARE_BYTES as u64);
+    }
 }

@@ -39,5 +39,6 @@ mod training;
 mod unpack;
 mod venv;
 
+pub use curfew_core::machine::Power;
 pub use local::Local;
-pub use settings::{Launcher, Power, Settings};
+pub use settings::{Launcher, Settings};

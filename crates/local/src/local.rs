@@ -1,8 +1,9 @@
 //! The provider object.
 
 use crate::python::Pythons;
-use crate::settings::{self, Launcher, Power, Settings};
+use crate::settings::{self, Launcher, Settings};
 use crate::{kinds, offers, power};
+use curfew_core::machine::Power;
 use curfew_core::money::{Cost, HourlyRate, Money};
 use curfew_core::provider::{Kind, Offers, Provider, Serving, Training};
 use curfew_core::{AccountId, CloudId, Error, ErrorKind, Home, RegionName, Result};

@@ -1,23 +1,12 @@
 //! Power draw and tariff, as the user has stated them last: a file in the home, so that every process counts the same.
 
 use crate::files;
-use crate::settings::Power;
-use curfew_core::money::Money;
-use curfew_core::{Error, Home, Result, Timestamp};
-use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-
-#[derive(Serialize, Deserialize)]
-struct Stated {
-    watts: Decimal,
-    per_kwh: Money,
-    at: Timestamp,
-}
+use curfew_core::machine::Power;
+use curfew_core::{Error, Home, Result};
 
 /// What was stated; `None` where nothing was, or it cannot be read (then nothing is estimated).
 pub(crate) fn read(home: &Home) -> Option<Power> {
-    let stated: Stated = files::read_json(&home.power(), "the power draw").unwrap_or_default()?;
-    Some(Power { watts: stated.watts, per_kwh: stated.per_kwh, stated: stated.at })
+    files::read_json(&home.power(), "the power draw").unwrap_or_default()
 }
 
 /// States it, or takes it back.
@@ -26,8 +15,7 @@ pub(crate) fn write(home: &Home, power: Option<&Power>) -> Result<()> {
     match power {
         Some(power) => {
             files::make_private_folder(home.root()).map_err(io)?;
-            let Power { watts, per_kwh, stated } = power.clone();
-            files::write_json(&home.power(), &Stated { watts, per_kwh, at: stated }).map_err(io)
+            files::write_json(&home.power(), power).map_err(io)
         }
         None => match std::fs::remove_file(home.power()) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io(e)),
@@ -39,13 +27,15 @@ pub(crate) fn write(home: &Home, power: Option<&Power>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use curfew_core::{Money, Timestamp};
 
     #[test]
     fn is_kept_and_taken_back() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"));
         assert_eq!(read(&home), None);
-        let power = Power { watts: 85.into(), per_kwh: Money::usd(Decimal::new(30, 2)), stated: Timestamp::UNIX_EPOCH };
+        let per_kwh = Money::usd(rust_decimal::Decimal::new(30, 2));
+        let power = Power { watts: 85.into(), per_kwh, stated: Timestamp::UNIX_EPOCH };
         write(&home, Some(&power)).unwrap();
         assert_eq!(read(&home), Some(power));
         write(&home, None).unwrap();

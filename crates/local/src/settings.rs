@@ -1,7 +1,8 @@
 //! What the user may set about this computer.
 
-use curfew_core::money::{Cost, HourlyRate, Money};
-use curfew_core::{Error, ErrorKind, Result, Timestamp};
+use curfew_core::machine::Power;
+use curfew_core::money::{Cost, HourlyRate};
+use curfew_core::{Error, ErrorKind, Result};
 use rust_decimal::Decimal;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -25,17 +26,6 @@ impl Launcher {
         let program = if program.exists() { program } else { PathBuf::from("/proc/self/exe") };
         Ok(Self { program, args: vec!["supervise".into()] })
     }
-}
-
-/// What a working hour of this computer costs, as the user states it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Power {
-    /// Power draw at work, in watts.
-    pub watts: Decimal,
-    /// Price of a kilowatt hour.
-    pub per_kwh: Money,
-    /// When this was stated.
-    pub stated: Timestamp,
 }
 
 /// What may be set. [`Settings::default`] is what a new user has.
@@ -98,6 +88,7 @@ const NOT_COUNTED: &str = "electricity not counted";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use curfew_core::{Money, Timestamp};
 
     fn check(power: Option<(i64, Money)>, expect: &str) {
         let power = power.map(|(w, per_kwh)| Power { watts: w.into(), per_kwh, stated: Timestamp::UNIX_EPOCH });

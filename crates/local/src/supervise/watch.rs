@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_secs(1);
 const ENDING_TICK: Duration = Duration::from_millis(50);
 /// Output is read at most so often, so that a chatty script does not keep the supervisor awake.
 const CALM: Duration = Duration::from_millis(40);
+/// How often other computers with the same home are told that this one lives.
+const BEAT: Duration = Duration::from_mins(1);
 /// After SIGKILL has been sent for so long, what is left cannot be ended by anyone (a dead network disk).
 const GIVE_UP: Duration = Duration::from_secs(30);
 
@@ -67,6 +69,7 @@ pub(crate) struct Watch {
     why: Option<String>,
     asked_at: Option<Duration>,
     calm_until: Duration,
+    beat_at: Duration,
     marks: Vec<(&'static str, OsString)>,
 }
 
@@ -105,6 +108,7 @@ impl Watch {
             why: None,
             asked_at: None,
             calm_until: Duration::ZERO,
+            beat_at: Duration::ZERO,
             marks,
         })
     }
@@ -187,6 +191,11 @@ impl Watch {
 
     /// Requests, the clock, signals, and the duty's own look.
     fn look(&mut self, duty: &mut dyn Duty) {
+        let now = since_boot();
+        if now >= self.beat_at {
+            self.folder.beat();
+            self.beat_at = now + BEAT;
+        }
         let held = self.due.at();
         self.look_at_curfew();
         if self.due.at() != held {
