@@ -1,6 +1,13 @@
-//! Draws figures of made-up runs into a folder, to look at: `cargo run -p curfew-figures --example samples -- FOLDER`.
+//! Draws figures of made-up runs and proofs of made-up sessions into a folder, to look at:
+//! `cargo run -p curfew-figures --example samples -- FOLDER`.
 
+use curfew_core::lab::{CleanState, LabReport, LabSession, Started};
+use curfew_core::money::Total;
+use curfew_core::plan::PlanItem;
+use curfew_core::resource::{RemovalStep, ResourceKey};
 use curfew_core::run::{RunSpec, StopRules};
+use curfew_core::verdict::Verdict;
+use curfew_core::{AccountId, Cost, ErrorKind, Gap, HourlyRate, Money, Timestamp};
 use curfew_figures::{Axis, DOUBLE_COLUMN_MM, FigureOptions, Format, run_figure_bytes};
 use curfew_series::Point;
 use curfew_series::store::Writer;
@@ -88,11 +95,21 @@ fn main() {
     run.writer.flush().expect("room on disk");
     let named = spec("llm-small-0c1d", "Small language model, <b>second</b> & last try");
     draw(&big, "big", &named, &FigureOptions::default());
-    draw(&big, "big-smooth-log", &named, &FigureOptions { smoothing: 0.9, log_y: true, log_x: true, ..FigureOptions::default() });
+    draw(
+        &big,
+        "big-smooth-log",
+        &named,
+        &FigureOptions { smoothing: 0.9, log_y: true, log_x: true, ..FigureOptions::default() },
+    );
     let all = ["train/loss", "val/loss", "lr", "grad_norm", "eval_accuracy"].map(String::from).to_vec();
     let wide = FigureOptions { width_mm: DOUBLE_COLUMN_MM, metrics: all, smoothing: 0.6, ..FigureOptions::default() };
     draw(&big, "panels", &named, &wide);
-    let time = FigureOptions { axis: Some(Axis::Time), zone: jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone"), values: Some((0.0, 4.0)), ..FigureOptions::default() };
+    let time = FigureOptions {
+        axis: Some(Axis::Time),
+        zone: jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone"),
+        values: Some((0.0, 4.0)),
+        ..FigureOptions::default()
+    };
     draw(&big, "time", &named, &time);
 
     let again = room.path().join("again");
@@ -105,11 +122,118 @@ fn main() {
         for step in 0..60u64 {
             let value = 1.0 + f64::from(rank) * 0.3 + noise.next() * 0.1;
             run.time_ms += 10;
-            let point = Point { metric: "ranked", rank: Some(rank), step: Some(step * 20), epoch: None, time_ms: run.time_ms, value };
+            let point = Point {
+                metric: "ranked",
+                rank: Some(rank),
+                step: Some(step * 20),
+                epoch: None,
+                time_ms: run.time_ms,
+                value,
+            };
             run.writer.append(&point).expect("room on disk");
         }
     }
     run.writer.flush().expect("room on disk");
-    draw(&again, "restart", &spec("again-1", "again-1"), &FigureOptions { axis: Some(Axis::Step), ..FigureOptions::default() });
-    draw(&again, "ranks", &spec("again-1", "again-1"), &FigureOptions { metrics: vec!["ranked".into()], ..FigureOptions::default() });
+    draw(
+        &again,
+        "restart",
+        &spec("again-1", "again-1"),
+        &FigureOptions { axis: Some(Axis::Step), ..FigureOptions::default() },
+    );
+    draw(
+        &again,
+        "ranks",
+        &spec("again-1", "again-1"),
+        &FigureOptions { metrics: vec!["ranked".into()], ..FigureOptions::default() },
+    );
+
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("a zone");
+    for (file, left, gaps, started) in [("clean", 0, 0, 3), ("unsure", 0, 2, 3), ("left", 3, 1, 60)] {
+        let bytes = curfew_figures::proof_pdf(&report(left, gaps, started), &zone).expect(file);
+        std::fs::write(out.join(format!("proof-{file}.pdf")), bytes).expect("room on disk");
+    }
+}
+
+fn report(left: usize, gaps: usize, started: usize) -> LabReport {
+    let at: Timestamp = "2026-11-21T17:30:05Z".parse().expect("a time");
+    let dollars = |cents| HourlyRate::usd(rust_decimal::Decimal::new(cents, 2));
+    let gap = |n: usize| {
+        Gap {
+        cloud: "aws".parse().expect("a cloud"),
+        account: AccountId("123456789012".into()),
+        region: Some("eu-central-1".parse().expect("a region")),
+        what: format!("SageMaker endpoints, page {n}"),
+        reason: "You are not allowed to list endpoints here (sagemaker:ListEndpoints), so that nobody knows whether one is running".into(),
+        kind: ErrorKind::PermissionDenied,
+    }
+    };
+    let item = |n: usize| PlanItem {
+        key: ResourceKey {
+            cloud: "aws".parse().expect("a cloud"),
+            account: AccountId("123456789012".into()),
+            region: "us-east-1".parse().expect("a region"),
+            kind: "endpoint".into(),
+            id: format!("arn:aws:sagemaker:us-east-1:123456789012:endpoint/iris-{n}"),
+        },
+        name: format!("iris-{n} <script>alert(1)</script>\u{1b}[31m"),
+        kind_title: "endpoint".into(),
+        verdict: Verdict::Forgotten,
+        why: vec!["No request for 9 days".into()],
+        rate: if n == 1 {
+            Cost::Unknown { why: "no price list for this machine".into() }
+        } else {
+            Cost::Estimated { amount: dollars(23), as_of: at, basis: "list price us-east-1".into() }
+        },
+        bytes: None,
+        steps: vec![
+            RemovalStep { verb: "delete".into(), says: "Delete the endpoint".into(), reversible: false },
+            RemovalStep { verb: "delete".into(), says: "Delete its configuration".into(), reversible: false },
+        ],
+        fingerprint: "f".into(),
+        was_active: true,
+    };
+    let thing = |n: usize| Started {
+        what: if n.is_multiple_of(2) { "training run" } else { "endpoint" }.into(),
+        id: format!("iris-{n:04x}"),
+        name: if n == 2 {
+            "a-very-long-name-without-a-single-space-that-goes-on-and-on-and-on-so-that-it-must-be-broken".into()
+        } else {
+            "Iris".into()
+        },
+        place: if n % 3 == 2 { "AWS · us-east-1" } else { "This computer" }.into(),
+        at,
+        state: if n.is_multiple_of(2) { "completed" } else { "removed" }.into(),
+        so_far: if n % 3 == 2 {
+            Cost::Estimated {
+                amount: Money::usd(rust_decimal::Decimal::new(12, 2)),
+                as_of: at,
+                basis: "list price us-east-1".into(),
+            }
+        } else {
+            Cost::NotBilled { note: "electricity not counted".into() }
+        },
+    };
+    let gaps: Vec<Gap> = (1..=gaps).map(gap).collect();
+    let left: Vec<PlanItem> = (1..=left).map(item).collect();
+    let started: Vec<Started> = (1..=started).map(thing).collect();
+    LabReport {
+        session: LabSession {
+            id: "iris-lab-2f".parse().expect("an id"),
+            name: "Iris & friends, group 3".into(),
+            started: at - jiff::SignedDuration::from_mins(48),
+            ended: (left.is_empty() && gaps.is_empty()).then_some(at),
+        },
+        checked: at,
+        by: "ada@lab-pc-07".into(),
+        state: CleanState::of(left.len(), &gaps),
+        still: Total::of_rates(left.iter().map(|item| &item.rate)),
+        spent: Total::of(started.iter().map(|thing| &thing.so_far)),
+        started,
+        left,
+        gaps,
+        read: vec![
+            "This computer: training runs, endpoints, virtual environments, run folders".into(),
+            "AWS 123456789012, us-east-1: SageMaker training jobs, endpoints, notebooks; EC2 machines, volumes".into(),
+        ],
+    }
 }

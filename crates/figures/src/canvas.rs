@@ -5,8 +5,8 @@
 use crate::fonts::{FAMILY, Weight};
 use curfew_core::{Error, ErrorKind, Result};
 use plotters::coord::Shift;
-use plotters::element::DashedPathElement;
 use plotters::coord::types::RangedCoordf64;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::fmt::Write as _;
@@ -195,9 +195,7 @@ where
 {
     match stroke.dash {
         None => area.draw(&PathElement::new(points, stroke.style())),
-        Some((on, off)) => {
-            area.draw(&DashedPathElement::new(points.into_iter(), thickness(on), thickness(off), stroke.style()))
-        }
+        Some((on, off)) => area.draw(&DashedPathElement::new(points, thickness(on), thickness(off), stroke.style())),
     }
     .map_err(failed)
 }
@@ -216,9 +214,7 @@ where
     let r = units(radius);
     match marker {
         Marker::Disc => area.draw(&Circle::new(at, r, color.filled())),
-        Marker::Square => {
-            area.draw(&(EmptyElement::at(at) + Rectangle::new([(-r, -r), (r, r)], color.filled())))
-        }
+        Marker::Square => area.draw(&(EmptyElement::at(at) + Rectangle::new([(-r, -r), (r, r)], color.filled()))),
         Marker::Cross => area.draw(&Cross::new(at, r, color.stroke_width(thickness(0.9)))),
     }
     .map_err(failed)

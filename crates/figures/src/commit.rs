@@ -116,7 +116,11 @@ mod tests {
         check(1999, Some(A));
         check(2000, Some(B));
         check(LATE, Some(B));
-        assert_eq!(logged(&log[log.find('\n').unwrap() + 1..], 1500).as_deref(), Some(A), "an old log is cut at its start");
+        assert_eq!(
+            logged(&log[log.find('\n').unwrap() + 1..], 1500).as_deref(),
+            Some(A),
+            "an old log is cut at its start"
+        );
         assert_eq!(logged("nonsense\n", 5), None);
     }
 

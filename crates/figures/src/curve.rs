@@ -45,22 +45,32 @@ impl RunCurves {
         let reader = Reader::open(series_dir).map_err(unreadable)?;
         let metrics = reader.metrics();
         if metrics.is_empty() {
-            return Err(Error::new(ErrorKind::NotFound, "draw the figure", "the run has printed no metric yet, so there is nothing to draw")
-                .next("Wait for its first value; if its log shows values already, define the metric in curfew.toml."));
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "draw the figure",
+                "the run has printed no metric yet, so there is nothing to draw",
+            )
+            .next("Wait for its first value; if its log shows values already, define the metric in curfew.toml."));
         }
-        let chosen = if options.metrics.is_empty() { main_family(&metrics) } else { named(&metrics, &options.metrics)? };
+        let chosen =
+            if options.metrics.is_empty() { main_family(&metrics) } else { named(&metrics, &options.metrics)? };
         if chosen.len() > MOST_CURVES {
             let many = format!("{} curves are too many for one figure; {MOST_CURVES} are the most", chosen.len());
             return Err(Error::input("metrics", many).next("Choose fewer metrics."));
         }
         let axis = options.axis.unwrap_or_else(|| common_axis(&chosen));
         // A bucket as wide as a dot of a 300 dpi print.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a width is checked to be below a metre")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a width is checked to be below a metre"
+        )]
         let width = (options.width_mm.clamp(1.0, 1000.0) / 25.4 * 300.0) as usize;
         let window = Window { axis, range: options.range, width, log_x: options.log_x };
         let mut curves = Vec::new();
         for metric in &chosen {
-            let label = metric.rank.map_or_else(|| metric.name.clone(), |rank| format!("{} (rank {rank})", metric.name));
+            let label =
+                metric.rank.map_or_else(|| metric.name.clone(), |rank| format!("{} (rank {rank})", metric.name));
             let view = reader.view(metric.id, &window).map_err(unreadable)?;
             curves.push(Curve { metric: metric.name.clone(), label, view });
         }
@@ -142,31 +152,6 @@ pub(crate) fn axis_name(axis: Axis, numbered: bool, span: f64, zone: &str) -> St
     }
 }
 
-/// The line of a curve: the mean of each bucket, smoothed by an exponential moving average that weights by distance on
-/// the axis, so that uneven points smooth evenly. It starts at the first value, so that a constant stays that constant,
-/// and anew where the run went back to an earlier step. `weight` is between 0 (as printed) and 1; as in the panel.
-pub(crate) fn smooth(buckets: &[Bucket], weight: f64) -> Vec<f64> {
-    let mut gaps: Vec<f64> = buckets.windows(2).map(|pair| pair[1].x - pair[0].x).filter(|gap| *gap > 0.0).collect();
-    gaps.sort_by(f64::total_cmp);
-    let usual = gaps.get(gaps.len() / 2).copied().unwrap_or(1.0);
-    let mut before: Option<(f64, f64, u32)> = None;
-    let weighted = |bucket: &Bucket| {
-        if weight <= 0.0 || !bucket.mean.is_finite() {
-            return bucket.mean;
-        }
-        let value = match before {
-            Some((x, value, attempt)) if attempt == bucket.attempt => {
-                let keep = weight.powf(((bucket.x - x) / usual).max(1e-6));
-                value + (bucket.mean - value) * (1.0 - keep)
-            }
-            _ => bucket.mean,
-        };
-        before = Some((bucket.x, value, bucket.attempt));
-        value
-    };
-    buckets.iter().map(weighted).collect()
-}
-
 /// A curve in one sentence, for those who do not see it: last and best value, and where it is heading.
 pub fn describe(curve: &Curve, axis: Axis) -> String {
     let name = fonts::shown(&curve.label, 80);
@@ -190,7 +175,7 @@ pub fn describe(curve: &Curve, axis: Axis) -> String {
         Some(higher) => format!("best {}", number(if higher { greatest } else { least })),
         None => format!("between {} and {}", number(least), number(greatest)),
     };
-    format!("{name}: last {} at {at}, {best}, {}.", number(last.last), trend(&finite, greatest - least))
+    format!("{name}: last {} at {at}, {best}, {}.", number(last.last), trend(&finite))
 }
 
 fn span(seconds: f64) -> String {
@@ -198,16 +183,18 @@ fn span(seconds: f64) -> String {
     format!("{} {name}", number((seconds / unit * 10.0).round() / 10.0))
 }
 
-/// The last fifth against the fifth before; what is less than a fiftieth of the whole range is level.
-fn trend(finite: &[&Bucket], range: f64) -> &'static str {
+/// The last fifth against the fifth before; less than a hundredth of the value is level.
+fn trend(finite: &[&Bucket]) -> &'static str {
     let part = (finite.len() / 5).max(1);
-    let mean = |buckets: &[&Bucket]| buckets.iter().map(|bucket| bucket.mean).sum::<f64>() / buckets.len().max(1) as f64;
+    let mean =
+        |buckets: &[&Bucket]| buckets.iter().map(|bucket| bucket.mean).sum::<f64>() / buckets.len().max(1) as f64;
     let (rest, late) = finite.split_at(finite.len() - part);
     let Some(early) = rest.get(rest.len().saturating_sub(part)..).filter(|early| !early.is_empty()) else {
         return "one value";
     };
-    match mean(late) - mean(early) {
-        change if change.abs() <= range / 50.0 => "level",
+    let (early, late) = (mean(early), mean(late));
+    match late - early {
+        change if change.abs() <= early.abs().max(late.abs()) / 100.0 => "level",
         change if change > 0.0 => "rising",
         _ => "falling",
     }
@@ -221,7 +208,6 @@ pub(crate) fn panel_of(curve: &Curve) -> (String, Split) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     /// A curve of points as they are.
     pub(crate) fn curve(name: &str, points: &[(f64, f64)]) -> Curve {
@@ -307,22 +293,5 @@ pub(crate) mod tests {
         check("loss", &[1.0, f64::NAN], "loss: last NaN at epoch 1, best 1, one value.");
         check("loss", &[f64::NAN], "loss: NaN at epoch 0; no finite value.");
         check("loss", &[], "loss: no value.");
-    }
-
-    proptest! {
-        #[test]
-        fn smoothing_stays_between_what_was_printed(
-            values in proptest::collection::vec(-1e6..1e6f64, 1..60), weight in 0.0..0.999f64, constant in -1e6..1e6f64,
-        ) {
-            let points = |values: &[f64]| values.iter().enumerate().map(|(x, y)| (x as f64, *y)).collect::<Vec<_>>();
-            let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
-            for value in smooth(&curve("loss", &points(&values)).view.buckets, weight) {
-                prop_assert!(value >= low - 1e-6 && value <= high + 1e-6);
-            }
-            let level = vec![constant; values.len()];
-            for value in smooth(&curve("loss", &points(&level)).view.buckets, weight) {
-                prop_assert!(value.to_bits() == constant.to_bits());
-            }
-        }
     }
 }

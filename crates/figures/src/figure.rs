@@ -1,12 +1,13 @@
 //! A figure for a paper: panels of curves over one axis, a legend above each, a caption below.
 
 use crate::canvas::{Anchor, Canvas, INK, Marker, PT_PER_MM, Plot, RULE, SOFT, Stroke, Type, sheet};
-use crate::curve::{Curve, axis_name, describe, panel_of, smooth};
+use crate::curve::{Curve, axis_name, describe, panel_of};
 use crate::fonts::{self, Weight};
 use crate::scale::{Numbers, Ticks, clock, linear, logarithmic, time_unit};
 use crate::trace::{clip, runs};
 use curfew_core::{Error, ErrorKind, Result};
 use curfew_series::Axis;
+use curfew_series::smooth::smooth;
 use curfew_series::store::Bucket;
 use jiff::tz::TimeZone;
 use plotters::style::RGBColor;
@@ -133,19 +134,24 @@ const EDGE: f64 = 3.0;
 pub fn figure_svg(curves: &[Curve], caption: Option<&str>, options: &FigureOptions) -> Result<String> {
     options.check()?;
     let axis = options.axis.unwrap_or_default();
+    let span = span(curves, options);
     let mut panels: Vec<Panel<'_>> = Vec::new();
     for curve in curves {
         let (name, _) = panel_of(curve);
         match panels.iter_mut().find(|panel| panel.name == name) {
-            Some(panel) => panel.lines.push(Line::new(curve, options)),
-            None => panels.push(Panel { name, lines: vec![Line::new(curve, options)] }),
+            Some(panel) => panel.lines.push(Line::new(curve, span, options)),
+            None => panels.push(Panel { name, lines: vec![Line::new(curve, span, options)] }),
         }
     }
     panels.retain(|panel| panel.lines.iter().any(|line| line.extent(options).is_some()));
     if panels.is_empty() {
         let sign = if options.log_y { " above zero" } else { "" };
-        return Err(Error::new(ErrorKind::NotFound, "draw the figure", format!("there is no finite value{sign} to draw"))
-            .next("Choose other metrics or a wider range."));
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            "draw the figure",
+            format!("there is no finite value{sign} to draw"),
+        )
+        .next("Choose other metrics or a wider range."));
     }
     if panels.len() > MOST_PANELS {
         let many = format!("{} panels are too many for one figure; {MOST_PANELS} are the most", panels.len());
@@ -181,15 +187,15 @@ pub fn figure_svg(curves: &[Curve], caption: Option<&str>, options: &FigureOptio
     let description: Vec<String> = curves.iter().take(MOST_LEGEND).map(|curve| describe(curve, axis)).collect();
     sheet((width, height), &title, &description.join(" "), |canvas| {
         // Panels below each other begin at the same place.
-        let shapes: Vec<Shape> = panels.iter().map(|panel| Shape::of(panel, panel_width, panel_height, options)).collect();
+        let shapes: Vec<Shape> =
+            panels.iter().map(|panel| Shape::of(panel, panel_width, panel_height, options)).collect();
         for column in 0..columns {
-            let of_column = |list: &[Shape]| list.iter().skip(column).step_by(columns).map(|s| s.left).fold(0.0, f64::max);
+            let of_column =
+                |list: &[Shape]| list.iter().skip(column).step_by(columns).map(|s| s.left).fold(0.0, f64::max);
             let left = of_column(&shapes);
             for (at, panel) in panels.iter().enumerate().skip(column).step_by(columns) {
-                let corner = (
-                    EDGE + column as f64 * (panel_width + gap),
-                    EDGE + (at / columns) as f64 * (panel_height + gap),
-                );
+                let corner =
+                    (EDGE + column as f64 * (panel_width + gap), EDGE + (at / columns) as f64 * (panel_height + gap));
                 let shape = Shape { left, ..shapes[at].clone() };
                 draw_panel(canvas, panel, &shape, corner, (panel_width, panel_height), &across, options)?;
             }
@@ -216,8 +222,16 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(curve: &'a Curve, options: &FigureOptions) -> Self {
-        let smooth = (options.smoothing > 0.0).then(|| smooth(&curve.view.buckets, options.smoothing));
+    /// `span` is how much of the axis as drawn is shown.
+    fn new(curve: &'a Curve, span: f64, options: &FigureOptions) -> Self {
+        let smooth = (options.smoothing > 0.0).then(|| {
+            // By distance on the axis as drawn. What has no place on it takes no part.
+            let placed = |bucket: &Bucket| match place_x(bucket.x, options) {
+                Some(x) => Bucket { x, ..*bucket },
+                None => Bucket { mean: f64::NAN, ..*bucket },
+            };
+            smooth(&curve.view.buckets.iter().map(placed).collect::<Vec<_>>(), options.smoothing, span)
+        });
         Self { curve, label: fonts::shown(&curve.label, 60), smooth }
     }
     fn buckets(&self) -> &'a [Bucket] {
@@ -256,6 +270,16 @@ fn place_y(y: f64, options: &FigureOptions) -> Option<f64> {
     place(y, options.log_y)
 }
 
+/// How much of the axis as drawn is shown.
+fn span(curves: &[Curve], options: &FigureOptions) -> f64 {
+    let ends: Vec<f64> = match options.range {
+        Some((from, to)) => vec![from, to],
+        None => curves.iter().flat_map(|curve| curve.view.buckets.iter().map(|bucket| bucket.x)).collect(),
+    };
+    let places = || ends.iter().filter_map(|x| place_x(*x, options));
+    places().fold(f64::NEG_INFINITY, f64::max) - places().fold(f64::INFINITY, f64::min)
+}
+
 /// Room around a range, and a range where there is only one value.
 fn widened((low, high): (f64, f64), by: f64) -> (f64, f64) {
     if high > low {
@@ -291,7 +315,10 @@ impl Across {
         let (Some(low), Some(high)) =
             (places.iter().copied().reduce(f64::min), places.iter().copied().reduce(f64::max))
         else {
-            return Err(Error::input("log_x", "a logarithmic axis shows nothing at or below zero, and there is nothing above"));
+            return Err(Error::input(
+                "log_x",
+                "a logarithmic axis shows nothing at or below zero, and there is nothing above",
+            ));
         };
         let (low, high) = match options.range {
             // From zero or below: from the first point on.
@@ -330,7 +357,7 @@ impl Across {
         let fits = |ticks: &Ticks| {
             let place = |at: f64| (at - self.from) / (self.to - self.from) * room;
             ticks.major.windows(2).all(|pair| {
-                let half = (TICK.width(&pair[0].label) + TICK.width(&pair[1].label)) / 2.0;
+                let half = f64::midpoint(TICK.width(&pair[0].label), TICK.width(&pair[1].label));
                 place(pair[1].at) - place(pair[0].at) >= half + 6.0
             })
         };
@@ -362,7 +389,7 @@ impl Shape {
         let legend = legend(panel, width);
         let top = if legend.is_empty() { 4.0 } else { LEGEND_LINE * legend.len() as f64 + 3.0 };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a figure is at most 500 mm high")]
-        let most = ((height - top - BELOW) / 26.0).clamp(2.0, 8.0) as usize;
+        let most = ((height - top - BELOW) / 16.0).clamp(3.0, 8.0) as usize;
         let ticks = if options.log_y { logarithmic(y.0, y.1, most) } else { linear(y.0, y.1, most, Numbers::Any) };
         let labels = ticks.major.iter().map(|tick| TICK.width(&tick.label)).fold(0.0, f64::max);
         Self { left: NAME.size + 5.0 + labels + 2.0 + TICK_LENGTH, top, y, ticks, legend }
@@ -444,8 +471,11 @@ fn draw_panel(
         canvas.line(&[(left, y), (right, y)], Stroke::new(0.4, RULE))?;
     }
 
+    let spine = Stroke::new(0.6, INK);
+    canvas.line(&[(left, top), (left, bottom), (right, bottom)], spine)?;
     let plot = canvas.plot((left, top), (right, bottom), across.from..across.to, low..high);
-    draw_lines(&plot, panel, shape.y, options)?;
+    let points_across = (right - left) / (across.to - across.from);
+    draw_lines(&plot, panel, shape.y, points_across, options)?;
     for (index, line) in panel.lines.iter().enumerate() {
         // Where a value was NaN or infinite: at the bottom, in the curve's colour.
         for bucket in line.buckets().iter().filter(|bucket| bucket.nan + bucket.infinite > 0) {
@@ -455,8 +485,6 @@ fn draw_panel(
         }
     }
 
-    let spine = Stroke::new(0.6, INK);
-    canvas.line(&[(left, top), (left, bottom), (right, bottom)], spine)?;
     for tick in &shape.ticks.major {
         let y = at_y(tick.at);
         canvas.line(&[(left - TICK_LENGTH, y), (left, y)], spine)?;
@@ -481,12 +509,20 @@ fn draw_panel(
     }
     canvas.text(&across.name, (f64::midpoint(left, right), corner.1 + height - 2.0), NAME.at(Anchor::Center))?;
     let factor = shape.ticks.factor.as_ref().map_or(String::new(), |factor| format!(" (×{factor})"));
-    let name = fonts::fit(&fonts::shown(&panel.name, 60), bottom - top - NAME.width(&factor), NAME.size, Weight::Regular);
+    let name =
+        fonts::fit(&fonts::shown(&panel.name, 60), bottom - top - NAME.width(&factor), NAME.size, Weight::Regular);
     canvas.text_upwards(&format!("{name}{factor}"), (corner.0 + NAME.size - 1.5, f64::midpoint(top, bottom)), NAME)
 }
 
 /// The data, from back to front: bands, what restarts went over again, what was printed, the lines.
-fn draw_lines(plot: &Plot<'_>, panel: &Panel<'_>, y: (f64, f64), options: &FigureOptions) -> Result<()> {
+/// `points_across` is how many points of paper a unit of the x-axis takes.
+fn draw_lines(
+    plot: &Plot<'_>,
+    panel: &Panel<'_>,
+    y: (f64, f64),
+    points_across: f64,
+    options: &FigureOptions,
+) -> Result<()> {
     let placed = |points: &mut dyn Iterator<Item = (f64, f64)>| -> Vec<Option<(f64, f64)>> {
         points.map(|(x, value)| Some((place_x(x, options)?, place_y(value, options)?))).collect()
     };
@@ -509,9 +545,13 @@ fn draw_lines(plot: &Plot<'_>, panel: &Panel<'_>, y: (f64, f64), options: &Figur
             })
             .collect();
         for run in runs(line.buckets(), &bounds) {
-            let upper = run.iter().map(|&(x, (_, top))| (x, top.clamp(y.0, y.1)));
-            let lower = run.iter().rev().map(|&(x, (low, _))| (x, low.clamp(y.0, y.1)));
-            plot.area(upper.chain(lower).collect(), look(index).0, 0.22)?;
+            let upper: Vec<_> = run.iter().map(|&(x, (_, top))| (x, top.clamp(y.0, y.1))).collect();
+            let lower: Vec<_> = run.iter().rev().map(|&(x, (low, _))| (x, low.clamp(y.0, y.1))).collect();
+            plot.area([upper.as_slice(), &lower].concat(), look(index).0, 0.2)?;
+            // A single spike is as thin as a bucket: without an edge it would be lost in print.
+            for edge in [upper, lower] {
+                plot.line(edge, Stroke::new(0.35, look(index).0).alpha(0.5))?;
+            }
         }
     }
     for (index, line) in panel.lines.iter().enumerate() {
@@ -529,10 +569,16 @@ fn draw_lines(plot: &Plot<'_>, panel: &Panel<'_>, y: (f64, f64), options: &Figur
             Some(smooth) => placed(&mut line.buckets().iter().map(|bucket| bucket.x).zip(smooth.iter().copied())),
             None => placed(&mut line.means()),
         };
-        stroke(line.buckets(), &points, Stroke::new(1.0, color).dash(dash))?;
+        stroke(line.buckets(), &points, Stroke::new(0.9, color).dash(dash))?;
         let few = line.buckets().len() <= MOST_MARKERS;
         let alone = runs(line.buckets(), &points).into_iter().filter(|run| few || run.len() == 1).flatten();
+        let mut last = f64::NEG_INFINITY;
         for point in alone.filter(|(_, value)| (y.0..=y.1).contains(value)) {
+            // Markers that touch would be a thick line.
+            if few && (point.0 - last).abs() * points_across < 4.0 {
+                continue;
+            }
+            last = point.0;
             plot.marker(point, marker(index), if few { 1.5 } else { 0.9 }, color)?;
         }
     }
@@ -546,7 +592,7 @@ fn notes(panels: &[Panel<'_>], across: &Across, options: &FigureOptions) -> Vec<
     let mut notes = Vec::new();
     if lines().any(|line| !line.curve.view.exact) {
         let shade = if options.band { "; shade: their least and greatest value" } else { "" };
-        notes.push(format!("Line: mean of the points that share a place{shade}."));
+        notes.push(format!("Line: mean of points too close to be drawn apart{shade}."));
     }
     if options.smoothing > 0.0 {
         notes.push(format!("Smoothed by an exponential moving average ({}), raw values behind.", options.smoothing));

@@ -5,10 +5,10 @@
 
 use curfew_core::say;
 use resvg::usvg;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use ttf_parser::Face;
-use usvg::fontdb::Database;
+use usvg::fontdb::{Database, ID, Style};
 
 /// As SVG names it. The second is for viewers that do not have the first.
 pub(crate) const FAMILY: &str = "Inter, sans-serif";
@@ -28,12 +28,21 @@ static EMBEDDED: LazyLock<Arc<Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-/// Looking through a system's fonts takes a while, so it waits until a text needs it.
-static WITH_SYSTEM: LazyLock<Arc<Database>> = LazyLock::new(|| {
-    let mut fonts = Database::clone(&EMBEDDED);
+/// Looking through a system's fonts takes a while, so it waits until a text needs it. The plainest come first.
+static SYSTEM: LazyLock<(Database, Vec<ID>)> = LazyLock::new(|| {
+    let mut fonts = Database::new();
     fonts.load_system_fonts();
-    Arc::new(fonts)
+    let mut faces: Vec<_> = fonts.faces().collect();
+    faces.sort_by_cached_key(|face| {
+        let family = face.families.first().map_or_else(String::new, |(name, _)| name.clone());
+        (face.style != Style::Normal, face.weight.0.abs_diff(400), !family.contains("Sans"), family)
+    });
+    let order = faces.iter().map(|face| face.id).collect();
+    (fonts, order)
 });
+
+/// Which face of the system's draws a character.
+static FOUND: LazyLock<Mutex<HashMap<char, Option<ID>>>> = LazyLock::new(Mutex::default);
 
 /// How a text is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +55,22 @@ fn in_embedded(c: char) -> bool {
     c.is_ascii() || FACES[0].glyph_index(c).is_some()
 }
 
-fn in_system(c: char) -> bool {
-    static KNOWN: LazyLock<Mutex<HashMap<char, bool>>> = LazyLock::new(Mutex::default);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    *known.entry(c).or_insert_with(|| {
-        WITH_SYSTEM.faces().any(|face| {
-            let has = |data: &[u8], index| Face::parse(data, index).is_ok_and(|face| face.glyph_index(c).is_some());
-            WITH_SYSTEM.with_face_data(face.id, has).unwrap_or(false)
-        })
-    })
+fn system_face(c: char) -> Option<ID> {
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = found.get(&c) {
+        return *known;
+    }
+    let (fonts, order) = &*SYSTEM;
+    // An outline, since a coloured picture of a character has no place in a PDF's text.
+    let draws = |data: &[u8], index| {
+        Face::parse(data, index)
+            .is_ok_and(|face| face.glyph_index(c).is_some_and(|glyph| face.glyph_bounding_box(glyph).is_some()))
+    };
+    // A face that is in use already comes first: characters of one script belong together.
+    let in_use: Vec<ID> = found.values().flatten().copied().collect();
+    let face = in_use.iter().chain(order).copied().find(|id| fonts.with_face_data(*id, draws).unwrap_or(false));
+    found.insert(c, face);
+    face
 }
 
 /// Text from outside made fit for a drawing: cut at `most` characters, and what cannot be drawn written out.
@@ -62,16 +78,24 @@ pub(crate) fn shown(text: &str, most: usize) -> String {
     let mut out = String::new();
     for c in say::clean(text, most).chars() {
         // XML 1.0 has no way to write U+FFFE and U+FFFF.
-        let drawn = !matches!(c, '\u{fffe}' | '\u{ffff}') && (in_embedded(c) || c.is_whitespace() || in_system(c));
+        let drawn =
+            !matches!(c, '\u{fffe}' | '\u{ffff}') && (in_embedded(c) || c.is_whitespace() || system_face(c).is_some());
         if drawn { out.push(c) } else { out.extend(c.escape_unicode()) }
     }
     out
 }
 
-/// How to read one of our drawings; the system's fonts are taken in only where the text needs them.
+/// How to read one of our drawings: with the embedded font, and those of the system's that its text needs.
 pub(crate) fn options_for(svg: &str) -> usvg::Options<'static> {
-    let fonts = if svg.chars().all(in_embedded) { &EMBEDDED } else { &WITH_SYSTEM };
-    usvg::Options { fontdb: Arc::clone(fonts), font_family: "Inter".into(), dpi: 96.0, ..usvg::Options::default() }
+    let foreign: BTreeSet<char> = svg.chars().filter(|c| !in_embedded(*c) && !c.is_whitespace()).collect();
+    let mut faces: Vec<ID> = foreign.into_iter().filter_map(system_face).collect();
+    faces.sort_unstable();
+    faces.dedup();
+    let mut fonts = Arc::clone(&EMBEDDED);
+    for face in faces.into_iter().filter_map(|id| SYSTEM.0.face(id)) {
+        Arc::make_mut(&mut fonts).push_face_info(face.clone());
+    }
+    usvg::Options { fontdb: fonts, font_family: "Inter".into(), dpi: 96.0, ..usvg::Options::default() }
 }
 
 /// The width of a text in the unit of `size`, which is one em. Kerning is left out: it takes away more than it adds.

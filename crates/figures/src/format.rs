@@ -30,7 +30,8 @@ impl Format {
             Some("png") => Ok(Self::Png),
             Some("pdf") => Ok(Self::Pdf),
             other => {
-                let ends = other.map_or_else(|| "has no extension".into(), |e| format!("ends in .{}", fonts::shown(e, 20)));
+                let ends =
+                    other.map_or_else(|| "has no extension".into(), |e| format!("ends in .{}", fonts::shown(e, 20)));
                 Err(Error::input("output", format!("a figure is written as .svg, .png or .pdf, and this name {ends}"))
                     .next("Give the file a name that ends in .svg, .png or .pdf."))
             }
@@ -66,15 +67,23 @@ fn tree(svg: &str, what: &'static str) -> Result<Tree> {
 pub(crate) fn png(svg: &str, dpi: u32) -> Result<Vec<u8>> {
     let tree = tree(svg, "PNG")?;
     let scale = dpi as f32 / 96.0;
-    let size = tree.size().to_int_size().scale_by(scale).ok_or_else(|| failed("PNG", "it has no area"))?;
-    let mut pixels =
-        Pixmap::new(size.width(), size.height()).ok_or_else(|| failed("PNG", "it is too large for this computer"))?;
+    let dots = |length: f32| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, and too many are refused"
+        )]
+        let dots = (length * scale).round() as u32;
+        dots
+    };
+    let (width, height) = (dots(tree.size().width()), dots(tree.size().height()));
+    let mut pixels = Pixmap::new(width, height).ok_or_else(|| failed("PNG", "it is too large for this computer"))?;
     pixels.fill(Color::WHITE);
     resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
     // On white nothing is see-through, so premultiplied colours are the colours.
     let rgb: Vec<u8> = pixels.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
     let mut out = Vec::new();
-    let mut encoder = png::Encoder::new(&mut out, size.width(), size.height());
+    let mut encoder = png::Encoder::new(&mut out, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     // LaTeX and word processors take the size on paper from here.
@@ -196,6 +205,10 @@ mod tests {
         let at: Timestamp = "2026-11-21T18:30:00Z".parse().unwrap();
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let pdf = pdf(&[], "t", Some((at, &zone))).unwrap();
-        assert!(String::from_utf8_lossy(&pdf).contains("(D:20261121193000+01'00)"), "{}", String::from_utf8_lossy(&pdf));
+        assert!(
+            String::from_utf8_lossy(&pdf).contains("(D:20261121193000+01'00)"),
+            "{}",
+            String::from_utf8_lossy(&pdf)
+        );
     }
 }

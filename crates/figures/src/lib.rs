@@ -8,6 +8,7 @@ mod canvas;
 mod commit;
 mod curve;
 mod figure;
+mod flow;
 mod fonts;
 mod format;
 mod proof;
@@ -55,10 +56,12 @@ pub fn run_figure_bytes(series_dir: &Path, spec: &RunSpec, format: Format, optio
 /// Where a figure comes from: "Run iris-7f3a (Iris), train.py, commit 1a2b3c4d5e6f checked out, 2026-11-21 (UTC), 312 points."
 fn run_caption(spec: &RunSpec, run: &RunCurves) -> String {
     let began = Timestamp::from_millisecond(run.first_ms).unwrap_or(Timestamp::UNIX_EPOCH);
-    let named = if spec.name == spec.id.as_str() { String::new() } else { format!(" ({})", say::clean(&spec.name, 80)) };
+    let named =
+        if spec.name == spec.id.as_str() { String::new() } else { format!(" ({})", say::clean(&spec.name, 80)) };
     let commit = commit::at(&spec.dir, began.as_second())
         .map_or_else(String::new, |hash| format!(", commit {} checked out", &hash[..12]));
     let day = began.to_zoned(TimeZone::UTC).date();
-    let points = say::count(usize::try_from(run.points).unwrap_or(usize::MAX), "point", "points");
+    let points = scale::count(run.points as f64, 0, false);
+    let points = if run.points == 1 { "1 point".into() } else { format!("{points} points") };
     format!("Run {}{named}, {}{commit}, {day} (UTC), {points}.", spec.id, say::clean(&spec.entry, 80))
 }

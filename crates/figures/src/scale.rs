@@ -72,7 +72,7 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 /// "1,204", "20k", "1.5M": counts are written short from a hundred thousand on.
-fn count(value: f64, decimals: usize, short: bool) -> String {
+pub(crate) fn count(value: f64, decimals: usize, short: bool) -> String {
     if short && value != 0.0 {
         let (by, unit) = match value.abs() {
             v if v >= 1e9 => (1e9, "B"),
@@ -122,13 +122,17 @@ fn multiples(low: f64, high: f64, step: f64) -> Vec<f64> {
     out
 }
 
-/// At most about `most` marks over a linear range.
+/// The finest marks over a linear range that are no more than `most`.
 pub(crate) fn linear(low: f64, high: f64, most: usize, numbers: Numbers) -> Ticks {
-    let mut step = round_up((high - low) / most.max(1) as f64);
+    let mut step = round_up((high - low) / (most + 1) as f64);
     if numbers == Numbers::Counts && high - low >= 1.0 {
         step = step.max(1.0);
     }
-    let at = multiples(low, high, step);
+    let mut at = multiples(low, high, step);
+    while at.len() > most.max(1) {
+        step = round_up(step * 1.5);
+        at = multiples(low, high, step);
+    }
     let size = low.abs().max(high.abs());
     let power = exponent(size);
     let decimals_of = |step: f64| usize::try_from(-exponent(step * 1.000_001)).unwrap_or(0);
@@ -148,7 +152,11 @@ pub(crate) fn linear(low: f64, high: f64, most: usize, numbers: Numbers) -> Tick
                         (value, step)
                     };
                     let text = format!("{value:.*}", decimals_of(step).min(12));
-                    minus(if text.trim_start_matches(['-', '0', '.']).is_empty() { text.replace('-', "") } else { text })
+                    minus(if text.trim_start_matches(['-', '0', '.']).is_empty() {
+                        text.replace('-', "")
+                    } else {
+                        text
+                    })
                 }
             };
             Tick { at: value, label }
@@ -169,6 +177,15 @@ pub(crate) fn logarithmic(low: f64, high: f64, most: usize) -> Ticks {
         if plain { number(10f64.powi(power)) } else { format!("10{}", superscript(power)) }
     };
     let plain = low >= -3.1 && high <= 4.1;
+    let some: Vec<Tick> = multiples(low - 1.0, high, 1.0)
+        .into_iter()
+        .flat_map(|decade| [1.0, 2.0, 5.0].map(|m| (decade + f64::log10(m), m * 10f64.powf(decade))))
+        .filter(|(at, _)| (low - 1e-9..=high + 1e-9).contains(at))
+        .map(|(at, value)| Tick { at, label: number(value) })
+        .collect();
+    if some.len() >= 3 && some.len() <= most && plain {
+        return Ticks { major: some, minor, factor: None };
+    }
     if decades.len() >= 2 {
         let every = decades.len().div_ceil(most.max(2)) as f64;
         let major = decades
@@ -178,12 +195,6 @@ pub(crate) fn logarithmic(low: f64, high: f64, most: usize) -> Ticks {
             .collect();
         return Ticks { major, minor: if every > 1.0 { decades } else { minor }, factor: None };
     }
-    let some: Vec<Tick> = multiples(low - 1.0, high, 1.0)
-        .into_iter()
-        .flat_map(|decade| [1.0, 2.0, 5.0].map(|m| (decade + f64::log10(m), m * 10f64.powf(decade))))
-        .filter(|(at, _)| (low - 1e-9..=high + 1e-9).contains(at))
-        .map(|(at, value)| Tick { at, label: number(value) })
-        .collect();
     if some.len() >= 3 {
         return Ticks { major: some, minor, factor: None };
     }
@@ -258,23 +269,24 @@ mod tests {
     #[test]
     fn values() {
         let check = |low, high, most, expect: &str| assert_eq!(labels(&linear(low, high, most, Numbers::Any)), expect);
-        check(0.0, 1.0, 5, "0.0 0.2 0.4 0.6 0.8 1.0");
+        check(0.0, 1.0, 6, "0.0 0.2 0.4 0.6 0.8 1.0");
         check(0.31, 2.4, 5, "0.5 1.0 1.5 2.0");
-        check(-1.0, 1.0, 4, "−1.0 −0.5 0.0 0.5 1.0");
-        check(0.0, 3e-5, 3, "0 1 2 3 ×10⁻⁵");
-        check(0.0, 40_000.0, 4, "0 10000 20000 30000 40000");
-        check(0.0, 2.5e7, 5, "0.0 0.5 1.0 1.5 2.0 2.5 ×10⁷");
-        check(99.99, 100.01, 4, "99.990 99.995 100.000 100.005 100.010");
+        check(-1.0, 1.0, 5, "−1.0 −0.5 0.0 0.5 1.0");
+        check(0.0, 3e-5, 4, "0 1 2 3 ×10⁻⁵");
+        check(0.0, 40_000.0, 5, "0 10000 20000 30000 40000");
+        check(0.0, 2.5e7, 6, "0.0 0.5 1.0 1.5 2.0 2.5 ×10⁷");
+        check(99.99, 100.01, 5, "99.990 99.995 100.000 100.005 100.010");
     }
 
     #[test]
     fn counts() {
-        let check = |low, high, most, expect: &str| assert_eq!(labels(&linear(low, high, most, Numbers::Counts)), expect);
+        let check =
+            |low, high, most, expect: &str| assert_eq!(labels(&linear(low, high, most, Numbers::Counts)), expect);
         check(0.0, 3.0, 9, "0 1 2 3");
-        check(0.0, 4000.0, 4, "0 1,000 2,000 3,000 4,000");
-        check(0.0, 250_000.0, 5, "0 50k 100k 150k 200k 250k");
-        check(0.0, 1.5e6, 3, "0 500k 1M 1.5M");
-        check(0.1, 0.5, 4, "0.1 0.2 0.3 0.4 0.5");
+        check(0.0, 4000.0, 5, "0 1,000 2,000 3,000 4,000");
+        check(0.0, 250_000.0, 6, "0 50k 100k 150k 200k 250k");
+        check(0.0, 1.5e6, 4, "0 500k 1M 1.5M");
+        check(0.1, 0.5, 5, "0.1 0.2 0.3 0.4 0.5");
     }
 
     #[test]
@@ -283,6 +295,8 @@ mod tests {
         check(-2.2, 0.4, 6, "0.01 0.1 1");
         check(-6.0, 0.0, 4, "10⁻⁶ 10⁻⁴ 10⁻² 10⁰");
         check(-0.7, 0.4, 6, "0.2 0.5 1 2");
+        check(-0.4, 1.0, 6, "0.5 1 2 5 10");
+        check(-0.4, 1.0, 4, "1 10");
         check(-0.05, 0.05, 4, "0.9 1.0 1.1");
     }
 
@@ -318,7 +332,7 @@ mod tests {
         fn ticks_are_within_and_not_too_many(low in -1e12..1e12f64, span in 1e-9..1e12f64, most in 1usize..12) {
             let high = low + span;
             for ticks in [linear(low, high, most, Numbers::Any), linear(low, high, most, Numbers::Counts)] {
-                prop_assert!(ticks.major.len() <= most + 2);
+                prop_assert!(ticks.major.len() <= most);
                 for tick in &ticks.major {
                     prop_assert!(tick.at >= low - span * 1e-3 - low.abs() * 1e-8 && tick.at <= high + span * 1e-3 + high.abs() * 1e-8);
                 }

@@ -32,7 +32,10 @@ pub fn sparkline_svg(points: &[(f64, f64)], width: f64, height: f64, aria_label:
             let _ = write!(path, "{}{x:.1} {y:.1}", if at == 0 { "M" } else { "L" });
         }
         if let [(x, y)] = line.as_slice() {
-            let _ = write!(dots, "<circle class=\"sparkline-point\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"1.5\" fill=\"currentColor\"/>");
+            let _ = write!(
+                dots,
+                "<circle class=\"sparkline-point\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"1.5\" fill=\"currentColor\"/>"
+            );
         }
     }
     format!(
@@ -74,7 +77,12 @@ mod tests {
 
     #[test]
     fn a_line_and_its_words() {
-        let svg = sparkline_svg(&[(0.0, 2.0), (1.0, 1.0), (2.0, f64::NAN), (3.0, 0.0)], 40.0, 12.0, "loss <falling> \"to\" 0");
+        let svg = sparkline_svg(
+            &[(0.0, 2.0), (1.0, 1.0), (2.0, f64::NAN), (3.0, 0.0)],
+            40.0,
+            12.0,
+            "loss <falling> \"to\" 0",
+        );
         let doc = roxmltree::Document::parse(&svg).unwrap();
         assert_eq!(doc.root_element().attribute("aria-label"), Some("loss <falling> \"to\" 0"));
         let path = doc.descendants().find(|n| n.has_tag_name("path")).unwrap();
@@ -84,7 +92,8 @@ mod tests {
 
     #[test]
     fn the_spike_survives_thinning() {
-        let points: Vec<(f64, f64)> = (0..100_000).map(|x| (f64::from(x), if x == 51_234 { 9.0 } else { 1.0 })).collect();
+        let points: Vec<(f64, f64)> =
+            (0..100_000).map(|x| (f64::from(x), if x == 51_234 { 9.0 } else { 1.0 })).collect();
         let svg = sparkline_svg(&points, 150.0, 48.0, "loss");
         assert!(svg.len() < 8000, "{}", svg.len());
         assert!(svg.contains(" 2.0L"), "the spike reaches the top");

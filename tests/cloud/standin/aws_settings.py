@@ -1,7 +1,7 @@
 """What `POST /_oracle/clock` may change."""
 
 SETTINGS = {
-    # Seconds that each stage lasts. Of a job whose script really runs only start_s counts, the rest takes what it takes.
+    # Seconds that each stage lasts. Of a job whose script really runs only start_s counts.
     "start_s": 1,
     "download_s": 1,
     "train_s": 5,

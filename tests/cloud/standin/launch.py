@@ -18,7 +18,7 @@ from .processes import DIR_MARK, end_marked, identity, is_same, marked
 
 HERE = Path(__file__).resolve().parent.parent
 STOP_GRACE_S = 10
-READY_LIMIT_S = 90
+READY_LIMIT_S = 300  # of waiting on a machine that has better things to do
 # In the order of starting; each writes DIR/NAME.json when its port is bound.
 PARTS = ("moto", "helper", "aws", "google")
 
@@ -32,8 +32,9 @@ def cache():
     return Path(base) / "curfew"
 
 
-def environment(name):
-    """The python of a virtual environment with requirements NAME, made when it is not there yet."""
+def environment(name, directory=""):
+    """The python of a virtual environment with requirements NAME, made when it is not there yet; `directory` is whose
+    `down` ends the installation too."""
     wanted = HERE / name
     digest = hashlib.sha256(wanted.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = cache() / ("%s-%s" % (wanted.stem.replace("requirements", "cloud"), digest))
@@ -46,11 +47,12 @@ def environment(name):
         if not done.exists():
             say("installing %s into %s (once)" % (name, folder))
             shutil.rmtree(folder, ignore_errors=True)
-            made = subprocess.run([sys.executable, "-m", "venv", str(folder)], stdout=sys.stderr)
+            env = {**os.environ, DIR_MARK: str(directory)}
+            made = subprocess.run([sys.executable, "-m", "venv", str(folder)], stdout=sys.stderr, env=env)
             if made.returncode:
-                raise SystemExit("python3 cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv")
+                raise SystemExit("python3 makes no virtual environment; on Debian and Ubuntu: apt install python3-venv")
             install = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(wanted)]
-            if subprocess.run(install, stdout=sys.stderr).returncode:
+            if subprocess.run(install, stdout=sys.stderr, env=env).returncode:
                 raise SystemExit("the packages of %s could not be installed; see above" % wanted)
             done.touch()
     return str(python)
@@ -135,7 +137,7 @@ def up(arguments=None):
     parser.add_argument("--google", action="store_true", help="start the Google oracle too")
     parser.add_argument("--google-port", type=int, default=0)
     parser.add_argument("--region", default="us-east-1")
-    parser.add_argument("--scale", type=float, default=1.0, help="of AWS's own waiting times, such as 120 s after SIGTERM")
+    parser.add_argument("--scale", type=float, default=1.0, help="of AWS's own waiting times (120 s after SIGTERM)")
     parser.add_argument("--python", help="runs the scripts; for frameworks other than scikit-learn")
     given = parser.parse_args(arguments)
     parts = Parts(given.dir)
@@ -162,7 +164,8 @@ def up(arguments=None):
 
 
 def start_all(parts, given):
-    main, run = environment("requirements.txt"), environment("requirements-run.txt")
+    main = environment("requirements.txt", parts.directory)
+    run = environment("requirements-run.txt", parts.directory)
     place = ["--dir", str(parts.directory)]
     ready = {}
     # Without it moto's EC2 is born with 1,302 snapshots.
@@ -177,9 +180,11 @@ def start_all(parts, given):
     aws += ["--helper", "127.0.0.1:%d" % ready["helper"]["port"], "--scale", str(given.scale)]
     ready["aws"] = parts.start("aws", aws)
     if given.google:
-        google = [environment("requirements-google.txt"), "-m", "standin.google", *place, "--port", str(given.google_port)]
+        google = environment("requirements-google.txt", parts.directory)
+        google = [google, "-m", "standin.google", *place, "--port", str(given.google_port)]
         ready["google"] = parts.start("google", google)
-    say("AWS stand-in on %s (bare moto on %s); stop it with: %s %s" % (ready["aws"]["url"], at_moto, HERE / "down", given.dir))
+    where = (ready["aws"]["url"], at_moto, HERE / "down", shlex.quote(given.dir))
+    say("AWS stand-in on %s (bare moto on %s); stop it with: %s %s" % where)
     return ready
 
 

@@ -12,14 +12,15 @@ def main():
     parser.add_argument("--dir", required=True)
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args()
-    from moto.server import ThreadedMotoServer
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
 
-    server = ThreadedMotoServer("127.0.0.1", given.port, verbose=False)
-    server.start()
-    port = server.get_host_and_port()[1]
-    write_json(os.path.join(given.dir, "moto.json"), {"port": port})
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    os._exit(0)
+    # As moto.server does it, but in this thread: a port that is taken ends the process instead of hanging it.
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", given.port, app, threaded=True, request_handler=MotoRequestHandler)
+    write_json(os.path.join(given.dir, "moto.json"), {"port": server.server_port})
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def down(directory):
     return subprocess.run([CLOUD / "down", directory]).returncode
 
 
-def until(ask, wanted=bool, limit_s=120):
+def until(ask, wanted=bool, limit_s=600):
     """Asks until the answer is wanted; waits on a condition, the limit only ends a test that would never."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -77,7 +77,7 @@ class Cloud:
                 config=Config(
                     s3={"addressing_style": "path"},
                     retries={"total_max_attempts": attempts, "mode": "standard"},
-                    read_timeout=60,
+                    read_timeout=300,
                     proxies={},
                 ),
                 **{**keys, **more},

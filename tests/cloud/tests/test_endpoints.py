@@ -155,9 +155,11 @@ def test_a_server_that_dies_is_started_again(cloud, running):
     name = echo(cloud, "one")
     cloud.settled(name)
     assert refused(cloud.invoke, name=name, body="die")[0] == "ModelError"
-    server = until(
-        lambda: [pid for pid in marked("CURFEW_STANDIN_DIR", str(running[1])) if "serve.py" in command(pid) and name in command(pid)]
-    )[0]
+
+    def servers():
+        pids = marked("CURFEW_STANDIN_DIR", str(running[1]))
+        return [pid for pid in pids if "serve.py" in command(pid) and name in command(pid)]
+
 
     def ask():
         try:
@@ -166,7 +168,7 @@ def test_a_server_that_dies_is_started_again(cloud, running):
             return error.response["Error"]["Code"]
 
     assert until(ask, lambda answer: answer != "ModelError") == "one hello"
-    os.kill(server, signal.SIGKILL)
+    os.kill(until(servers)[0], signal.SIGKILL)
     until(ask, lambda answer: answer == "one hello")
     cloud.sagemaker.delete_endpoint(EndpointName=name)
 
@@ -212,7 +214,8 @@ def test_an_endpoint_without_model_data_lives_by_the_clock(cloud):
 
 
 def test_a_quota_for_endpoints(cloud):
-    quota = {"QuotaName": "ml.g5.xlarge for endpoint usage", "QuotaCode": "L-2", "ServiceCode": "sagemaker", "Value": 0.0}
+    named = {"QuotaName": "ml.g5.xlarge for endpoint usage", "QuotaCode": "L-2"}
+    quota = {**named, "ServiceCode": "sagemaker", "Value": 0.0}
     cloud.control("data", {"quotas": {"sagemaker": [quota]}})
     code, text = refused(cloud.serve, model_data=None)
     found = cloud.service_quotas.list_service_quotas(ServiceCode="sagemaker")["Quotas"]

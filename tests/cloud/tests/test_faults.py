@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import threading
 import time
 import urllib.parse
 
@@ -12,6 +13,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from conftest import IMAGE, archive, refused
+from standin.aws.faults import KINDS, Faults
 
 LOST = {
     "drop": {"after": True, "drop": True},
@@ -22,10 +24,12 @@ LOST = {
 }
 
 
-def outcome(call, **arguments):
-    """ok, the error's code, or lost."""
+def outcome(call, wants=None, **arguments):
+    """ok, the error's code, or lost. `wants`: boto3 takes half a JSON body for a whole one with nothing in it."""
     try:
         answer = call(**arguments)
+        if wants and wants not in answer:
+            return "lost"
         if "Body" in answer:
             answer["Body"].read()
         return "ok"
@@ -53,18 +57,30 @@ def overlay_json(cloud):
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
     }
 
+    def act():
+        return outcome(cloud.sagemaker.create_training_job, "TrainingJobArn", **request)
+
     def done():
         return len(cloud.sagemaker.list_training_jobs(NameContains=name)["TrainingJobSummaries"])
 
-    return Path("CreateTrainingJob", lambda: outcome(cloud.sagemaker.create_training_job, **request), done)
+    return Path("CreateTrainingJob", act, done)
+
+
+COUNTS = """
+def model_fn(folder):
+    return folder
+def transform_fn(model, body, content_type, accept):
+    with open(body if isinstance(body, str) else body.decode(), "a") as file:
+        file.write("x")
+    return "a long enough answer", "text/plain"
+"""
 
 
 def overlay_reply(cloud):
     """InvokeEndpoint: the answer is the model's own."""
     if "counting" not in cloud.kept:
         bucket = cloud.bucket()
-        script = "import os\ndef model_fn(d): return d\ndef transform_fn(m, b, k, a):\n    open(b if isinstance(b, str) else b.decode(), 'a').write('x')\n    return 'a long enough answer', 'text/plain'\n"  # fmt: skip
-        files = {"model.joblib": "none", "code/inference.py": script}
+        files = {"model.joblib": "none", "code/inference.py": COUNTS}
         cloud.s3.put_object(Bucket=bucket, Key="model.tar.gz", Body=archive(files))
         cloud.kept["counting"] = cloud.serve("s3://%s/model.tar.gz" % bucket)
         assert cloud.settled(cloud.kept["counting"])["EndpointStatus"] == "InService"
@@ -73,9 +89,8 @@ def overlay_reply(cloud):
     file = tempfile.NamedTemporaryFile()  # noqa: SIM115 (lives as long as the path)
 
     def act():
-        return outcome(
-            cloud.sagemaker_runtime.invoke_endpoint, EndpointName=cloud.kept["counting"], Body=file.name, ContentType="text/csv"
-        )
+        given = {"EndpointName": cloud.kept["counting"], "Body": file.name, "ContentType": "text/csv"}
+        return outcome(cloud.sagemaker_runtime.invoke_endpoint, **given)
 
     return Path("InvokeEndpoint", act, lambda: len(file.read()))
 
@@ -215,34 +230,42 @@ def refused_control(cloud, path, value):
     return caught.value.code
 
 
-def drawn(cloud, seed, rate=0.3, calls=200, **more):
-    """The faults of so many calls, by their notes."""
-    cloud.control("fault", [])
-    cloud.control("fault", {"rate": rate, "seed": seed, "op": "ListTags", "hang_s": 0, "delay_s": 0, **more})
-    arn = "arn:aws:sagemaker:us-east-1:123456789012:model/none"
-    before = len(cloud.log("ListTags"))
-    for _ in range(calls):
-        outcome(cloud.sagemaker.list_tags, ResourceArn=arn)
-    return [entry.get("fault") for entry in cloud.log("ListTags")[before:]]
+def drawn(rule, calls=2000, operation="ListTags"):
+    """The notes of the faults that so many calls draw."""
+    faults = Faults(threading.RLock())
+    faults.add({"rate": 0.2, **rule})
+    strikes = [faults.draw("sagemaker", operation, "us-east-1", "POST") for _ in range(calls)]
+    return [strike and strike.note() for strike in strikes]
 
 
-def test_chance_is_the_same_for_the_same_seed(cloud):
-    first, again, other = drawn(cloud, 7), drawn(cloud, 7), drawn(cloud, 8)
-    assert first == again != other
+def test_chance_is_the_same_for_the_same_seed():
+    first = drawn({"seed": 7})
+    assert first == drawn({"seed": 7}) != drawn({"seed": 8})
+    assert first != drawn({"seed": 7}, operation="ListModels")
     struck = [fault for fault in first if fault]
-    assert 40 < len(struck) < 80, "30 % of 200"
-    assert 0.3 < sum(fault["after"] for fault in struck) / len(struck) < 0.7
-    assert {fault["kind"] for fault in struck} == {
-        "throttle", "error500", "timeout", "drop", "cut", "slow", "expired", "skew",
-    }  # fmt: skip
+    assert 340 < len(struck) < 460, "20 % of 2000"
+    assert 0.4 < sum(fault["after"] for fault in struck) / len(struck) < 0.6
+    assert {fault["kind"] for fault in struck} == set(KINDS)
     assert all(fault["kind"] in ("error500", "timeout", "drop", "cut") for fault in struck if fault["after"])
+    assert len([fault for fault in drawn({"seed": 7, "count": 5}) if fault]) == 5
 
 
-def test_chance_can_be_narrowed(cloud):
-    struck = [fault for fault in drawn(cloud, 1, rate=1.0, calls=20, kinds=["throttle", "drop"], after_share=1.0) if fault]
-    assert len(struck) == 20 and all(fault["kind"] == "drop" and fault["after"] for fault in struck)
-    struck = [fault for fault in drawn(cloud, 1, rate=1.0, calls=20, after_share=0) if fault]
-    assert not any(fault["after"] for fault in struck)
+def test_the_order_of_other_calls_does_not_matter():
+    faults = Faults(threading.RLock())
+    faults.add({"rate": 0.2, "seed": 7})
+    mixed = []
+    for _ in range(200):
+        faults.draw("s3", "PutObject", "us-east-1", "PUT")
+        strike = faults.draw("sagemaker", "ListTags", "us-east-1", "POST")
+        mixed.append(strike and strike.note())
+    assert mixed == drawn({"seed": 7}, 200)
+
+
+def test_chance_can_be_narrowed():
+    struck = drawn({"rate": 1.0, "kinds": ["throttle", "drop"], "after_share": 1.0}, 20)
+    assert all(fault["kind"] == "drop" and fault["after"] for fault in struck)
+    assert not any(fault["after"] for fault in drawn({"rate": 1.0, "after_share": 0}, 20))
+    assert drawn({"rate": 1.0, "op": ["CreateJob", "StopJob"]}, 20) == [None] * 20
 
 
 def test_a_client_that_retries_gets_through(cloud):

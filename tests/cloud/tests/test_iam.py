@@ -67,13 +67,13 @@ def test_a_user_through_a_group(cloud):
 @pytest.mark.parametrize(
     "condition, context, decision, missing",
     [
-        ({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, {"aws:RequestedRegion": "eu-west-1"}, "allowed", []),
-        ({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, {"aws:RequestedRegion": "us-east-1"}, "implicitDeny", []),
-        ({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, {}, "implicitDeny", ["aws:RequestedRegion"]),
-        ({"StringEqualsIfExists": {"aws:RequestedRegion": "eu-west-1"}}, {}, "allowed", ["aws:RequestedRegion"]),
-        ({"StringNotLike": {"sagemaker:InstanceTypes": "ml.p*"}}, {"sagemaker:InstanceTypes": "ml.p5"}, "implicitDeny", []),
-        ({"StringNotLike": {"sagemaker:InstanceTypes": "ml.p*"}}, {"sagemaker:InstanceTypes": "ml.m5"}, "allowed", []),
-        ({"NumericLessThan": {"sagemaker:MaxRuntimeInSeconds": "3600"}}, {"sagemaker:MaxRuntimeInSeconds": "60"}, "allowed", []),
+        ({"StringEquals": {"aws:Region": "eu-west-1"}}, {"aws:Region": "eu-west-1"}, "allowed", []),
+        ({"StringEquals": {"aws:Region": "eu-west-1"}}, {"aws:Region": "us-east-1"}, "implicitDeny", []),
+        ({"StringEquals": {"aws:Region": "eu-west-1"}}, {}, "implicitDeny", ["aws:Region"]),
+        ({"StringEqualsIfExists": {"aws:Region": "eu-west-1"}}, {}, "allowed", ["aws:Region"]),
+        ({"StringNotLike": {"sagemaker:Types": "ml.p*"}}, {"sagemaker:Types": "ml.p5"}, "implicitDeny", []),
+        ({"StringNotLike": {"sagemaker:Types": "ml.p*"}}, {"sagemaker:Types": "ml.m5"}, "allowed", []),
+        ({"NumericLessThan": {"sagemaker:Runtime": "3600"}}, {"sagemaker:Runtime": "60"}, "allowed", []),
         ({"Null": {"aws:TokenIssueTime": "true"}}, {}, "allowed", []),
         ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, {"aws:SourceIp": "10.1.2.3"}, "allowed", []),
     ],
@@ -83,7 +83,8 @@ def test_conditions(cloud, condition, context, decision, missing):
     user = cloud.iam.create_user(UserName=name)["User"]["Arn"]
     action = "sagemaker:CreateTrainingJob"
     entries = [
-        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in context.items()
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+        for key, value in context.items()
     ]
     answer = cloud.iam.simulate_principal_policy(
         PolicySourceArn=user,
@@ -96,7 +97,8 @@ def test_conditions(cloud, condition, context, decision, missing):
 
 def test_resources_and_their_exceptions(cloud):
     user = cloud.iam.create_user(UserName=cloud.name("bucket-user"))["User"]["Arn"]
-    policy = document(allow("s3:*", "arn:aws:s3:::mine/*"), {"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::mine/*"})
+    elsewhere = {"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::mine/*"}
+    policy = document(allow("s3:*", "arn:aws:s3:::mine/*"), elsewhere)
     answer = cloud.iam.simulate_principal_policy(
         PolicySourceArn=user,
         ActionNames=["s3:GetObject"],

@@ -244,7 +244,8 @@ def test_of_two_jobs_of_one_name_one_starts(cloud):
 
 
 def test_what_aws_checks_before_it_starts_anything(cloud):
-    cloud.control("data", {"quotas": {"sagemaker": [{"QuotaName": "ml.g4dn.xlarge for training job usage", "QuotaCode": "L-1", "ServiceCode": "sagemaker", "Value": 0.0}]}})  # fmt: skip
+    named = {"QuotaName": "ml.g4dn.xlarge for training job usage", "QuotaCode": "L-1", "ServiceCode": "sagemaker"}
+    cloud.control("data", {"quotas": {"sagemaker": [{**named, "Value": 0.0}]}})
     big = {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5}
     code, text = refused(cloud.submit, files={"train.py": QUICK}, ResourceConfig=big)
     cloud.control("data", {"quotas": {}})
@@ -258,7 +259,7 @@ def test_what_aws_checks_before_it_starts_anything(cloud):
 
 
 def test_a_failure_that_was_ordered(cloud):
-    reason = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different ML instance type."
+    reason = "CapacityError: Unable to provision requested ML compute capacity."
     cloud.control("clock", {"fail": {"capacity-*": {"at": "Starting", "reason": reason}}})
     try:
         name, _ = cloud.submit({"train.py": QUICK}, name=cloud.name("capacity"))

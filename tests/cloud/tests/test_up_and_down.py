@@ -63,17 +63,24 @@ def test_up_prints_exports_and_a_shell_can_use_them(directory):
     assert listening(directory) == {"0100007F"}, "127.0.0.1 only"
 
 
-def test_ports_can_be_chosen(directory):
+def test_ports_and_python_can_be_chosen(directory):
     with socket.socket() as one, socket.socket() as two:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))
         port, moto = one.getsockname()[1], two.getsockname()[1]
-    exports = up(directory, "--port", str(port), "--moto-port", str(moto), "--region", "eu-west-1")
+    ports = ["--port", str(port), "--moto-port", str(moto)]
+    exports = up(directory, *ports, "--region", "eu-west-1", "--python", sys.executable)
     assert exports["AWS_ENDPOINT_URL"] == "http://127.0.0.1:%d" % port and exports["AWS_REGION"] == "eu-west-1"
     assert read_json(directory / "moto.json")["port"] == moto
-    taken = subprocess.run([CLOUD / "up", directory.parent / "second", "--moto-port", str(moto)], capture_output=True, text=True)
+    other = [CLOUD / "up", directory.parent / "second", "--moto-port", str(moto)]
+    taken = subprocess.run(other, capture_output=True, text=True)
     assert taken.returncode != 0 and taken.stdout == "" and "moto did not start" in taken.stderr
     assert processes(directory.parent / "second") == []
+
+    cloud = Cloud(exports)  # --python: the tests' own has moto, the scripts' usual one has not
+    name, _ = cloud.submit({"train.py": "import moto, sagemaker_training\nprint('with moto')\n"})
+    assert cloud.ended(name)["TrainingJobStatus"] == "Completed"
+    assert "with moto" in cloud.lines(name)
 
 
 def test_down_ends_scripts_and_servers(directory):

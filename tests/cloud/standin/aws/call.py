@@ -65,7 +65,8 @@ class Call:
         service = service or self.service
         headers = self._signed(service)
         headers["X-Amz-Target"] = "%s.%s" % (META[service]["targetPrefix"], operation)
-        headers["Content-Type"] = "application/x-amz-json-" + JSON_VERSION.get(service, META[service].get("jsonVersion", "1.1"))
+        version = JSON_VERSION.get(service) or META[service].get("jsonVersion", "1.1")
+        headers["Content-Type"] = "application/x-amz-json-" + version
         body = json.dumps(params).encode()
         status, _, answer = upstream(self.proxy.moto, "POST", "/", headers, body, service, self.region)
         if status != 200:

@@ -10,7 +10,7 @@ class HelperClient:
     def __init__(self, address):
         self.address = address
 
-    def _send(self, path, body, headers, timeout=30):
+    def _send(self, path, body, headers, timeout=120):
         connection = http.client.HTTPConnection(*self.address, timeout=timeout)
         try:
             connection.request("POST", path, body, headers)
@@ -22,7 +22,7 @@ class HelperClient:
         finally:
             connection.close()
 
-    def tell(self, path, value, timeout=30):
+    def tell(self, path, value, timeout=120):
         headers = {"Content-Type": "application/json"}
         status, _, body = self._send(path, json.dumps(value, default=str).encode(), headers, timeout)
         if status != 200:
@@ -82,4 +82,4 @@ class HelperClient:
 
     def reset(self, world):
         """Returns when every script and server has ended."""
-        self.tell("/reset", {"epoch": world.epoch}, timeout=120)
+        self.tell("/reset", {"epoch": world.epoch}, timeout=300)

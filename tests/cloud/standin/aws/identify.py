@@ -93,7 +93,8 @@ def _rest_params(operation, labels, headers, query, body):
     if not shape:
         return params
     payload = shape.serialization.get("payload")
-    in_body = json.loads(body) if body and not payload and "json" in headers.get("Content-Type", "json") else {}
+    is_json = "json" in headers.get("Content-Type", "json")
+    in_body = json.loads(body) if body and not payload and is_json else {}
     for name, member in shape.members.items():
         location = member.serialization.get("location")
         wire = member.serialization.get("locationName", member.serialization.get("name", name))

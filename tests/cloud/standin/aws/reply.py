@@ -39,17 +39,18 @@ def error_reply(protocol, error):
         body = cbor2.dumps({"__type": error.code, "message": error.message})
         return Reply(error.status, [("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")], body)
     if protocol == "ec2":
-        text = "<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>%s</RequestID></Response>"
+        text = "<Response><Errors><Error>%s</Error></Errors><RequestID>%s</RequestID></Response>"
     elif protocol == "query":
-        text = "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>"
+        text = "<ErrorResponse><Error><Type>Sender</Type>%s</Error><RequestId>%s</RequestId></ErrorResponse>"
     elif protocol == "s3":
-        text = "<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>"
+        text = "<Error>%s<RequestId>%s</RequestId></Error>"
     else:
         body = json.dumps({"__type": error.code, "message": error.message, **error.extra}).encode()
         headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", error.code)]
         return Reply(error.status, headers, body)
     kind = "application/xml" if protocol == "s3" else "text/xml"
-    return Reply(error.status, [("Content-Type", kind)], (text % (error.code, message, request_id)).encode())
+    what = "<Code>%s</Code><Message>%s</Message>" % (error.code, message)
+    return Reply(error.status, [("Content-Type", kind)], (text % (what, request_id)).encode())
 
 
 def _query_body(service, operation, value):
@@ -58,7 +59,7 @@ def _query_body(service, operation, value):
     if shape and shape.serialization.get("resultWrapper"):
         wrapper = shape.serialization["resultWrapper"]
         inner = "<%s>%s</%s>" % (wrapper, inner, wrapper)
-    namespace = (META[service].get("xmlNamespace") or "")
+    namespace = META[service].get("xmlNamespace") or ""
     tail = "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>" % uuid.uuid4()
     return ('<%sResponse xmlns="%s">%s%s</%sResponse>' % (operation, namespace, inner, tail, operation)).encode()
 

@@ -117,5 +117,5 @@ class Proxy:
         }
         data = json.dumps(body).encode()
         request = urllib.request.Request(self.url + "/_oracle/state", data, {"Content-Type": "application/json"})
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120) as answer:
             return json.load(answer)

@@ -6,7 +6,7 @@ import subprocess
 
 
 class Base:
-    """The Python that scripts run with. `python` may be any of the same minor version that has the frameworks wanted."""
+    """The Python that scripts run with. `python` may be another of the same minor version, with other frameworks."""
 
     def __init__(self, runner, python=None):
         self.python = python or runner

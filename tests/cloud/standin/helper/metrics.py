@@ -16,7 +16,13 @@ def put(place, namespace, dimensions, data):
     named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     client = place.client("cloudwatch")
     found = [
-        {"MetricName": name, "Dimensions": named, "Timestamp": time.time(), "Unit": unit, "Values": values[start : start + 150]}
+        {
+            "MetricName": name,
+            "Dimensions": named,
+            "Timestamp": time.time(),
+            "Unit": unit,
+            "Values": values[start : start + 150],
+        }
         for name, values, unit in data
         for start in range(0, len(values), 150)
     ]

@@ -56,7 +56,8 @@ class Job(threading.Thread):
             now = self.runner.now()
             if self.steps:
                 self.steps[-1].setdefault("EndTime", now)
-            step = {"Status": secondary, "StartTime": now, "StatusMessage": reason or MESSAGES.get(secondary, secondary)}
+            message = reason or MESSAGES.get(secondary, secondary)
+            step = {"Status": secondary, "StartTime": now, "StatusMessage": message}
             if end is not None:
                 step["EndTime"] = now
             self.steps.append(step)

@@ -39,7 +39,9 @@ def _like(pattern, given):
 
 
 def _time(text):
-    return float(text) if re.fullmatch(r"\d+", text) else dt.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    if re.fullmatch(r"\d+", text):
+        return float(text)
+    return dt.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 TESTS = {
