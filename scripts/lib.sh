@@ -71,16 +71,22 @@ need_base() { need_apt "building and running" build-essential pkg-config ca-cert
 # What the window needs on top.
 need_window() { need_apt "the window" libwebkit2gtk-4.1-dev libayatana-appindicator3-1 xdg-utils; }
 
-# The page's libraries and font, as ui/package-lock.json locks them. They are embedded in the program.
+# What the build embeds, as the lock files say: the page's libraries and font, and the font of drawings.
 need_npm() {
-  [[ -f ui/package-lock.json ]] || return 0
-  local lock stamp=ui/node_modules/.curfew-lock
-  lock=$(sha256sum <ui/package-lock.json)
+  npm_of ui "the page's libraries"
+  npm_of crates/figures "the drawings' font"
+}
+
+# npm_of FOLDER WHAT
+npm_of() {
+  [[ -f "$1/package-lock.json" ]] || return 0
+  local lock stamp="$1/node_modules/.curfew-lock"
+  lock=$(sha256sum <"$1/package-lock.json")
   [[ -f "$stamp" && "$(<"$stamp")" == "$lock" ]] && return 0
-  if ! command -v npm >/dev/null; then need_apt "fetching the page's libraries" nodejs npm; fi
-  say "fetching the page's libraries"
-  npm ci --prefix ui --ignore-scripts --no-audit --no-fund --loglevel=error >&2 \
-    || die "npm could not fetch the page's libraries. What it said is above; nothing was built."
+  if ! command -v npm >/dev/null; then need_apt "fetching $2" nodejs npm; fi
+  say "fetching $2"
+  npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error >&2 \
+    || die "npm could not fetch $2. What it said is above; nothing was built."
   printf '%s' "$lock" >"$stamp"
 }
 

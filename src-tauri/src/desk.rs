@@ -30,6 +30,7 @@ pub struct Desk {
     panel: OnceCell<Panel>,
     tray: Mutex<Option<Tray>>,
     place: Mutex<Place>,
+    /// What is asked and not answered yet.
     question: Mutex<Option<Question>>,
 }
 
@@ -193,7 +194,7 @@ impl Desk {
             if kept {
                 desk.hide();
             } else {
-                desk.ask(Question::Close);
+                desk.ask(Question::Close).await;
             }
         });
     }
@@ -203,7 +204,7 @@ impl Desk {
         if self.local().is_empty() {
             self.leave();
         } else {
-            self.ask(Question::Quit);
+            self.spawn(|desk| desk.ask(Question::Quit));
         }
     }
 
@@ -211,9 +212,18 @@ impl Desk {
         self.state().running.into_iter().filter(|r| r.local).map(|r| r.label).collect()
     }
 
-    fn ask(self: &Arc<Self>, question: Question) {
-        *lock(&self.question) = Some(question);
-        if let Err(error) = window::ask(self) {
+    async fn ask(self: Arc<Self>, question: Question) {
+        let asked = lock(&self.question).replace(question);
+        // The window of an answered question may still be on its way out; the new question gets one of its own.
+        let gone = async {
+            while self.app().get_webview_window(ASK).is_some() {
+                tokio::time::sleep(PAUSE / 50).await;
+            }
+        };
+        if asked.is_none() {
+            _ = tokio::time::timeout(LOOK, gone).await;
+        }
+        if let Err(error) = window::ask(&self) {
             // Without a window to ask in, the harmless answer is to stay.
             tracing::error!(%error, "the question before leaving could not be shown");
         }
@@ -229,7 +239,10 @@ impl Desk {
     }
 
     fn answered(self: &Arc<Self>, answer: Answer) {
-        *lock(&self.question) = None;
+        // A second click on the way out answers nothing.
+        if lock(&self.question).take().is_none() {
+            return;
+        }
         self.spawn(move |desk| async move {
             match answer {
                 Answer::Stay => desk.close_question(),

@@ -122,6 +122,7 @@ pub fn open(start: Start, build: impl FnOnce(Arc<Desk>) -> Result<Panel, String>
         })
         .setup(move |app| {
             starting.set_app(app.handle().clone());
+            end_when_told(&starting);
             put_together(&starting, build);
             let bus = Arc::clone(&starting);
             let hidden = start.hidden && tauri::async_runtime::block_on(async { bus.bus().await.tray_host().await });
@@ -129,7 +130,6 @@ pub fn open(start: Start, build: impl FnOnce(Arc<Desk>) -> Result<Panel, String>
             let shown = Arc::clone(&starting);
             ours.listen(move |path| shown.show(Some(path)));
             tauri::async_runtime::spawn(Arc::clone(&starting).keep_tray());
-            end_when_told(&starting);
             Ok(())
         })
         .build(tauri::generate_context!());
@@ -168,12 +168,17 @@ fn has_display() -> bool {
 fn end_when_told(desk: &Arc<Desk>) {
     #[cfg(unix)]
     {
+        use tokio::signal::unix::{SignalKind, signal};
         let desk = Arc::clone(desk);
+        // Listened for before the window shows, so that no signal finds the default handler.
+        let signals = tauri::async_runtime::block_on(async {
+            Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+        });
+        let (mut term, mut int) = match signals {
+            Ok(signals) => signals,
+            Err(error) => return tracing::warn!(%error, "signals end the window without saving its place"),
+        };
         tauri::async_runtime::spawn(async move {
-            use tokio::signal::unix::{SignalKind, signal};
-            let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-                return;
-            };
             tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
             desk.leave();
         });

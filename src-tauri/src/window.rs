@@ -50,6 +50,8 @@ fn tell_console(window: &WebviewWindow) -> tauri::Result<()> {
 /// Opens the question's window, or brings it to the front.
 pub(crate) fn ask(desk: &Arc<Desk>) -> tauri::Result<()> {
     if let Some(window) = desk.app().get_webview_window(ASK) {
+        // It may ask something else by now.
+        window.navigate(scheme::address("/"))?;
         return window.set_focus();
     }
     let mut builder = guarded(desk, desk.app(), ASK, "/").title("Curfew").inner_size(520.0, 300.0).resizable(true);

@@ -119,6 +119,23 @@ pub(crate) async fn show_faults(State(app): State<App>, request: Request, next: 
     (status, Html::of(&Fault { shell, title: title.into(), told })).into_response()
 }
 
+/// What a request has begun to change is brought to its end, also when the page that asked is closed or leaves: a server
+/// drops a handler whose connection ends, and a launch dropped half way would be started and not known.
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(panicked) => {
+            tracing::error!(%panicked, "a request stopped");
+            let text =
+                "This request stopped before its end. Whether it was carried out is not known yet; look at the list.\n";
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        }
+    }
+}
+
 /// A POST is done: the page goes on to `path`, root-relative.
 pub(crate) fn go(path: &str) -> Response {
     debug_assert!(path.starts_with('/') && !path.starts_with("//"), "{path} is not root-relative");

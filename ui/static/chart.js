@@ -133,7 +133,7 @@
         const at = series.length;
         const label = metric.key;
         series.push({ label, stroke: colour, width: 2, points: { show: metric.x.length < 60, size: 5, fill: colour }, spanGaps: false,
-          value: (u, v, s, at) => at === null ? say(metric.last) : weight > 0 ? `${say(u.data[s + 3][at])} (smooth ${say(v)})` : say(v) });
+          value: (u, v, s, at) => at === null || at === undefined ? say(newest(label)) : weight > 0 ? `${say(u.data[s + 3][at])} (smooth ${say(v)})` : say(v) });
         const faint = { show: true, stroke: "transparent", width: 0, points: { show: false }, label: `${label} min`, legend: false };
         series.push({ ...faint, label: `${label} least` }, { ...faint, label: `${label} most` });
         // The raw line stands behind a smoothed one.
@@ -147,6 +147,7 @@
         plot.setData(data, false);
         range();
         if (focus !== null && focus !== undefined) plot.setCursor({ left: plot.cursor.left, top: plot.cursor.top });
+        else plot.setLegend({ idx: null });
         return;
       }
       plot?.destroy();
@@ -178,6 +179,9 @@
       area.addEventListener("dblclick", whole);
       plot.root.querySelector("canvas").setAttribute("aria-hidden", "true");
     }
+
+    // The plot outlives the answer that it was made from, so the newest value is looked up.
+    const newest = (key) => latest.metrics.find((m) => m.key === key)?.last;
 
     // The window drawn: the zoom, or the whole run.
     function span() {

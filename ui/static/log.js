@@ -32,7 +32,8 @@ function mount(box) {
     // A progress bar draws over itself: what stands at the end is the line.
     const back = text.replace(/\r+$/, "").lastIndexOf("\r");
     if (back >= 0) text = text.slice(back + 1);
-    while (/[^\b]\b/.test(text)) text = text.replace(/[^\b]\b/g, "");
+    // \x08, since \b is a word's edge here. Each turn takes one character with the backspace behind it.
+    while (/[^\x08]\x08/.test(text)) text = text.replace(/[^\x08]\x08/g, "");
     return text.replace(CONTROL, "");
   }
 

@@ -14,6 +14,7 @@ use curfew_engine::Engine;
 use curfew_ui::{App, Browser, guard, headers, router};
 use http_body_util::BodyExt as _;
 use jiff::tz::TimeZone;
+use std::future::Future as _;
 use std::sync::Arc;
 use support::tags;
 use tower::ServiceExt as _;
@@ -333,6 +334,27 @@ async fn settings_are_kept_and_checked() {
     std::fs::write(stage.engine.home().policy(), "run_curfew = \"soon\"\n").unwrap();
     let (_, page) = stage.get("/settings").await;
     assert!(page.contains("cannot be read") && page.contains("line 1, column 14"), "{page}");
+}
+
+/// The page that asked is closed before the provider answers: the launch is known all the same.
+#[tokio::test]
+async fn what_was_begun_is_finished() {
+    let stage = Stage::new();
+    let form = encode(&[("dir", &stage.path("iris"))]);
+    let request = Request::post("/runs").header("content-type", "application/x-www-form-urlencoded");
+    let mut asked = Box::pin(stage.panel.clone().oneshot(request.body(Body::from(form)).unwrap()));
+    // One look, and the connection is gone.
+    let first = std::future::poll_fn(|cx| std::task::Poll::Ready(asked.as_mut().poll(cx).is_ready())).await;
+    assert!(!first, "it has been dropped half way");
+    drop(asked);
+    let (engine, cx) = (&stage.engine, stage.engine.cx());
+    let known = async {
+        while !engine.runs(&cx, false).await.unwrap().iter().any(|r| r.status.state == RunState::Running) {
+            engine.changed(engine.cursor().await.unwrap(), std::time::Duration::from_secs(1)).await.unwrap();
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), known).await.expect("the run is known");
+    assert!(engine.journal(9).await.unwrap().iter().all(|entry| entry.closed.is_some()), "nothing is left open");
 }
 
 #[tokio::test]

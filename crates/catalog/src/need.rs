@@ -3,6 +3,7 @@
 mod clash;
 mod complete;
 mod grammar;
+mod quantity;
 mod vocabulary;
 pub mod words;
 

@@ -129,7 +129,7 @@ fn near(a: Option<Usd>, b: Option<Usd>) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn the_fast_pick_is_the_plain_one(asked in asked()) {

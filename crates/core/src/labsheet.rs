@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn the_iris_lab_reads() {
-        let sheet = LabSheet::parse(include_str!("../../../assets/labs/iris/lab.toml"), Path::new("/labs/iris")).unwrap();
+        let sheet =
+            LabSheet::parse(include_str!("../../../assets/labs/iris/lab.toml"), Path::new("/labs/iris")).unwrap();
         assert_eq!(sheet.id, "iris");
         assert!(sheet.hyper().contains(&"learning-rate=0.003".to_owned()), "{:?}", sheet.hyper());
         let verbs: Vec<&str> = sheet.steps.iter().map(|s| s.verb.as_str()).collect();

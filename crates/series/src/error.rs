@@ -13,6 +13,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// What was exported could not be written.
+    #[error("the export could not be written: {0}")]
+    Export(io::Error),
     /// Another process writes this series. There is one writer per run.
     #[error("{}: another process is writing this series", path.display())]
     Locked {

@@ -6,10 +6,12 @@
 //! - [`definitions`]: what the user says of a run's metrics: other expressions, names to change, hide and merge.
 //! - [`tail`]: a log as it grows, and a log read again.
 //! - [`store`]: points are kept whole, in compressed chunks that another process can read as they grow.
+//! - [`export`], [`tbevents`]: series as CSV, JSON, Parquet and TensorBoard events, and events that a script wrote itself.
 //! - [`smooth`], [`pace`], [`rules`]: curves made smooth, when a run will be done, when it should stop by itself.
 
 pub mod definitions;
 mod error;
+pub mod export;
 pub mod names;
 pub mod pace;
 mod point;
@@ -18,6 +20,7 @@ pub mod rules;
 pub mod smooth;
 pub mod store;
 pub mod tail;
+pub mod tbevents;
 
 pub use definitions::Definitions;
 pub use error::{Error, Result};

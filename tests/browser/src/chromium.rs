@@ -37,11 +37,6 @@ async fn blank(look: Look) -> Page {
     capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "ALL" }));
     let client = driver.session(capabilities).await;
     let page = Page::chromium(client, driver, room);
-    page.cdp(
-        "Emulation.setDeviceMetricsOverride",
-        json!({ "width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": false }),
-    )
-    .await;
     page.look(look).await;
     page
 }

@@ -36,6 +36,7 @@ pub async fn iris_by_hand(page: &Page, name: &str) {
     page.axe().await;
     shot("running").await;
     page.until("return document.getElementById('state')?.dataset.state === 'completed'").await;
+    page.see("flowers to learn from").await;
     shot("completed").await;
 
     page.click("Deploy…").await;
@@ -106,6 +107,9 @@ pub async fn iris_guided(page: &Page, name: &str) {
     page.axe().await;
     shot("predicted").await;
     act("end").await;
+    page.until("return location.pathname.startsWith('/labs/sessions/')").await;
+    page.click("End it all…").await;
+    page.click("End it all").await;
     page.see("All clean").await;
     page.axe().await;
     shot("clean").await;

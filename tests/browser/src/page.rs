@@ -261,11 +261,7 @@ impl Page {
                 let value = if look.dark { "dark" } else { "light" };
                 let features = json!([{ "name": "prefers-color-scheme", "value": value }]);
                 self.cdp("Emulation.setEmulatedMedia", json!({ "features": features })).await;
-                self.cdp(
-                    "Emulation.setDeviceMetricsOverride",
-                    json!({ "width": look.width, "height": look.height, "deviceScaleFactor": 1, "mobile": false }),
-                )
-                .await;
+                self.view(&json!(look.width), &json!(look.height)).await;
             }
             Kind::WebKit(_) => {
                 self.client.set_window_size(look.width, look.height).await.expect("the window can be sized");
@@ -280,10 +276,14 @@ impl Page {
         self.settled().await;
         let bytes = match self.kind {
             Kind::Chromium => {
+                let view = self.js("return [innerWidth, innerHeight]").await;
                 let size = self.cdp("Page.getLayoutMetrics", json!({})).await["cssContentSize"].clone();
-                let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
-                let shot = json!({ "captureBeyondViewport": true, "clip": clip });
-                let data = self.cdp("Page.captureScreenshot", shot).await;
+                // The view is made as tall as the document, so that what sticks to its edges is drawn to the end.
+                let tall = size["height"].as_f64().unwrap_or_default().max(view[1].as_f64().unwrap_or_default());
+                self.view(&view[0], &json!(tall.ceil())).await;
+                self.js_frame().await;
+                let data = self.cdp("Page.captureScreenshot", json!({})).await;
+                self.view(&view[0], &view[1]).await;
                 let data = data["data"].as_str().expect("a screenshot has data");
                 base64::prelude::BASE64_STANDARD.decode(data).expect("a screenshot is base64")
             }
@@ -292,6 +292,18 @@ impl Page {
         let path = screenshots().join(format!("{name}.png"));
         std::fs::write(&path, bytes).expect("a screenshot can be kept");
         path
+    }
+
+    /// Sets the size of Chromium's view.
+    async fn view(&self, width: &Value, height: &Value) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.cdp("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    /// Waits until two frames are drawn: what reacts to a new size has done so.
+    async fn js_frame(&self) {
+        let script = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)));";
+        self.client.execute_async(script, vec![]).await.expect("a visible page draws frames");
     }
 
     /// Keeps a picture of a page that fails a test, and gives its text.

@@ -68,6 +68,7 @@ pub fn router(app: App) -> Router {
         .merge(assets::router())
         .fallback(nowhere)
         .layer(from_fn_with_state(app.clone(), answer::show_faults))
+        .layer(from_fn(answer::finish))
         .layer(from_fn(headers::on_every_answer))
         .with_state(app)
 }

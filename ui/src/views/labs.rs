@@ -63,6 +63,7 @@ pub fn steps(sheet: &LabSheet, done: &Done<'_>) -> Vec<Step> {
         .iter()
         .map(|step| {
             let (own, says, look, button) = state(&step.verb, done);
+            let looks = step.verb == "sweep";
             let progress = match own {
                 Progress::Now if !before_done => Progress::Later,
                 own => own,
@@ -80,7 +81,8 @@ pub fn steps(sheet: &LabSheet, done: &Done<'_>) -> Vec<Step> {
                     ""
                 },
             };
-            before_done &= progress == Progress::Done;
+            // Looking is never done, and what follows it does not wait for it.
+            before_done &= progress == Progress::Done || (looks && progress == Progress::Now);
             step
         })
         .collect()
