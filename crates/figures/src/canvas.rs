@@ -220,7 +220,8 @@ where
     .map_err(failed)
 }
 
-/// Escapes text for XML; what XML cannot hold has been written out by [`crate::fonts::shown`].
+/// Escapes text for XML. Control characters have been written out before; U+FFFE and U+FFFF are here, since XML has no
+/// way to hold them.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -230,6 +231,7 @@ pub(crate) fn escape(text: &str) -> String {
             '&' => out.push_str("&amp;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
+            '\u{fffe}' | '\u{ffff}' => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }

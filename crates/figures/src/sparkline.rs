@@ -1,7 +1,7 @@
 //! A line without axes, as small as a word.
 
 use crate::canvas::escape;
-use crate::fonts::shown;
+use curfew_core::say;
 use std::fmt::Write as _;
 
 /// A sparkline as SVG for a page, `width` × `height` in its own units. It has no style of its own: the page's style sheet
@@ -43,7 +43,7 @@ pub fn sparkline_svg(points: &[(f64, f64)], width: f64, height: f64, aria_label:
          width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\
          <path class=\"sparkline-line\" d=\"{path}\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\" \
          stroke-linejoin=\"round\" stroke-linecap=\"round\"/>{dots}</svg>",
-        escape(&shown(aria_label, 300))
+        escape(&say::clean(aria_label, 300))
     )
 }
 
