@@ -14,7 +14,7 @@ use crate::autostart::Autostart;
 use crate::{Desk, EndLocal, Note, Panel, Pick, Running, TrayState};
 
 /// The longest that the tray waits for the store to change before it reads it again.
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_mins(1);
 
 /// Puts the panel together. The error is a sentence for a person.
 pub fn build(desk: &Arc<Desk>) -> Result<Panel, String> {
@@ -90,12 +90,12 @@ fn headline(rate: &Total<HourlyRate>) -> String {
 fn run(run: &RunView) -> Running {
     let mut label = run.spec.name.clone();
     match run.epochs {
-        Some((done, Some(all))) => label += &format!(" · epoch {done:.0} of {all:.0}"),
-        Some((done, None)) => label += &format!(" · epoch {done:.0}"),
+        Some((done, Some(all))) => label = format!("{label}{}", format_args!(" · epoch {done:.0} of {all:.0}")),
+        Some((done, None)) => label = format!("{label}{}", format_args!(" · epoch {done:.0}")),
         None => {}
     }
     if let Some(loss) = &run.loss {
-        label += &format!(" · {} {:.3}", loss.name, loss.last);
+        label = format!("{label}{}", format_args!(" · {} {:.3}", loss.name, loss.last));
     }
     Running { label, path: format!("/runs/{}", run.spec.id), local: run.spec.machine.is_local() }
 }

@@ -133,7 +133,10 @@ impl<'de> Deserialize<'de> for MachineRef {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expect: Option<(&str, Option<&str>, Option<&str>, Option<&str>, bool)>) {
+    /// Cloud, service, region, machine, spot.
+    type Parts<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>, bool);
+
+    fn check(text: &str, expect: Option<Parts<'_>>) {
         let got = text.parse::<MachineRef>().ok();
         let got = got.as_ref().map(|m| {
             let p = m.purchase == Purchase::Spot;

@@ -53,14 +53,36 @@ impl Home {
     }
 }
 
+impl Drop for Home {
+    /// Runs and endpoints outlive the panel by design, so a failed test would leave its own behind. What belongs to this
+    /// home names it: its folder is of this test alone.
+    fn drop(&mut self) {
+        let home = self.path().as_os_str().as_encoded_bytes().to_owned();
+        let names = |file: &str, id: &str| {
+            let text = std::fs::read(format!("/proc/{id}/{file}"));
+            text.is_ok_and(|text| text.windows(home.len()).any(|part| part == home))
+        };
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let id = process.file_name().to_string_lossy().into_owned();
+            let pid = id.parse().ok().filter(|&pid: &i32| u32::try_from(pid) != Ok(std::process::id()));
+            if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw)
+                && (names("cmdline", &id) || names("environ", &id))
+            {
+                _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
 /// A panel served on loopback.
 #[derive(Debug)]
 pub struct Served {
+    // First, so that it ends before its home does.
+    process: Process,
     /// Its home.
     pub home: Home,
     /// The address that it printed, with its token.
     pub address: String,
-    process: Process,
 }
 
 impl Served {
