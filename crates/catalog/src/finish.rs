@@ -250,6 +250,7 @@ impl Plan<'_> {
         }
         let date = offer.as_of.map_or("date not known".to_owned(), |d| d.to_string());
         let basis = match row.charge {
+            Charge::Listed(_) if offer.slot.buy.is_spot() => format!("spot price, as of {date}: {}", offer.source),
             Charge::Listed(_) => format!("list price of {date}: {}", offer.source),
             Charge::AtMost(_) => format!("managed spot has no list price; at most on demand, {date}: {}", offer.source),
             Charge::Estimated(_) => {
@@ -260,7 +261,17 @@ impl Plan<'_> {
             Charge::NotBilled | Charge::Unknown => "the price is not known".to_owned(),
         };
         let class = &self.classes[usize::from(self.slot_plan(offer).class)];
-        let start_basis = if class.start.measured { "your own runs" } else { "assumed; your first run tells" };
+        let start = spoken(class.start.billed_ms);
+        let mut start_basis = if class.start.measured {
+            format!("{start} to start, as in your own runs")
+        } else {
+            format!("{start} to start (assumed; your first run tells)")
+        };
+        if class.load_ms > 0 {
+            let mbit = self.question.assume.load_mbit;
+            let loading = spoken(class.load_ms);
+            start_basis = format!("{start_basis}, {loading} to read the data at {mbit} Mbit/s (assumed)");
+        }
         let assume = self.question.assume;
         let spot_basis = format!(
             "{} interruptions an hour{}, {}",
@@ -279,7 +290,7 @@ impl Plan<'_> {
         };
         let mut terms = vec![over("machine", times.work.ms, basis)];
         if times.start_ms > 0 {
-            terms.push(over("start-up", times.start_ms, start_basis.to_owned()));
+            terms.push(over("start-up", times.start_ms, start_basis));
         }
         if times.lost_ms > 0 {
             terms.push(over("interruption", times.lost_ms, spot_basis));

@@ -35,7 +35,7 @@ pub use offers::{Catalog, Note, Offer, OfferId};
 pub use pick::Picked;
 pub use plan::{Assumptions, Barred, Order, Question, StartUp, Times};
 pub use rates::Rates;
-pub use rows::OfferRow;
+pub use rows::{OfferRow, PickedRow};
 pub use spec::{Accelerator, Arch, Buy, Class, Slot, Spec};
 pub use why::{Explained, Reason, WayOut};
 pub use work::{Band, MeasuredRun, Seen, Trial, Work};

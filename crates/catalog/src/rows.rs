@@ -1,8 +1,12 @@
 //! Offers as JSON, one object each: what `curfew machines --all --json` prints. Figures are the sources' own digits.
 
-use crate::amount::Rate;
+use crate::amount::{Rate, Usd};
+use crate::finish::Row;
 use crate::offers::{Catalog, Offer};
+use crate::pick::Picked;
+use crate::plan::Question;
 use crate::spec::Buy;
+use crate::why::Reason;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
@@ -107,7 +111,69 @@ impl<'a> OfferRow<'a> {
     }
 }
 
+/// A row of an answer as JSON: the offer, what it comes to, and what stands in its way. Seconds are whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct PickedRow<'a> {
+    /// The offer.
+    #[serde(flatten)]
+    pub offer: OfferRow<'a>,
+    /// `best`, `cheapest`, `soonest`, `front` (nothing is both cheaper and sooner).
+    pub marks: Vec<&'static str>,
+    /// Seconds until done; `null`: how long it takes is not known.
+    pub done_in_s: Option<i64>,
+    /// If all goes well.
+    pub done_in_s_low: Option<i64>,
+    /// If it does not.
+    pub done_in_s_high: Option<i64>,
+    /// Exact: machine, start-up, interruption, disk and transfer; `null`: price or time is not known.
+    pub to_finish_usd: Option<Usd>,
+    /// The machine at work.
+    pub machine_usd: Option<Usd>,
+    /// Its start-up.
+    pub start_up_usd: Option<Usd>,
+    /// Work expected to be lost to interruptions.
+    pub interruption_usd: Option<Usd>,
+    /// The disk.
+    pub disk_usd: Option<Usd>,
+    /// Moving the data.
+    pub transfer_usd: Option<Usd>,
+    /// Beside it: the user's waiting; `null`: no hourly value given.
+    pub waiting_usd: Option<Usd>,
+    /// Why it is barred; empty: it is not.
+    pub barred: Vec<Reason>,
+}
+
 impl Catalog {
+    /// The rows of an answer as JSON rows, in its order.
+    pub fn picked_rows(&self, question: &Question<'_>, picked: &Picked) -> Vec<PickedRow<'_>> {
+        let is = |marked: &Option<Row>, row: &Row| marked.as_ref().is_some_and(|m| m.id == row.id);
+        let seconds = |ms: i64| (ms + 500) / 1000;
+        let of = |row: &Row| {
+            let done = row.times.map(|t| t.done);
+            let marks = [
+                ("best", is(&picked.best, row)),
+                ("cheapest", is(&picked.cheapest, row)),
+                ("soonest", is(&picked.soonest, row)),
+                ("front", picked.front.iter().any(|f| f.id == row.id)),
+            ];
+            PickedRow {
+                offer: OfferRow::new(self, &self.offer(row.id)),
+                marks: marks.into_iter().filter_map(|(mark, holds)| holds.then_some(mark)).collect(),
+                done_in_s: done.map(|d| seconds(d.ms)),
+                done_in_s_low: done.map(|d| seconds(d.low_ms)),
+                done_in_s_high: done.map(|d| seconds(d.high_ms)),
+                to_finish_usd: row.costs.map(|c| c.total),
+                machine_usd: row.costs.map(|c| c.machine),
+                start_up_usd: row.costs.map(|c| c.start_up),
+                interruption_usd: row.costs.map(|c| c.interruption),
+                disk_usd: row.costs.map(|c| c.disk),
+                transfer_usd: row.costs.map(|c| c.transfer),
+                waiting_usd: row.costs.and_then(|c| c.waiting),
+                barred: self.reasons(question, row),
+            }
+        };
+        picked.rows.iter().map(of).collect()
+    }
     /// Every offer as a JSON row, in row order.
     pub fn rows(&self) -> impl Iterator<Item = OfferRow<'_>> {
         self.iter().map(|o| OfferRow::new(self, &o))

@@ -111,6 +111,15 @@ fn arithmetic_opens_up() {
 }
 
 #[test]
+fn rows_as_json() {
+    let asked = Asked::new("g5.xlarge on demand in us-east-1", Work::stated(7_200_000), Rules::default());
+    let question = asked.question();
+    let picked = CATALOG.pick(&question);
+    let rows = serde_json::to_string_pretty(&CATALOG.picked_rows(&question, &picked)).unwrap();
+    insta::assert_snapshot!(rows);
+}
+
+#[test]
 fn every_shown_row_adds_up() {
     let asked = Asked::new("gpu, 40 gb data here", tried(), Rules::default());
     let question = Question { take: 300, ..asked.question() };
