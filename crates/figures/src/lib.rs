@@ -11,6 +11,7 @@ mod figure;
 mod flow;
 mod fonts;
 mod format;
+mod options;
 mod proof;
 mod scale;
 mod sparkline;
@@ -18,8 +19,9 @@ mod trace;
 
 pub use curfew_series::Axis;
 pub use curve::{Curve, RunCurves, describe};
-pub use figure::{DOUBLE_COLUMN_MM, FigureOptions, SINGLE_COLUMN_MM, figure_svg};
+pub use figure::figure_svg;
 pub use format::Format;
+pub use options::{DOUBLE_COLUMN_MM, FigureOptions, SINGLE_COLUMN_MM};
 pub use proof::proof_pdf;
 pub use sparkline::sparkline_svg;
 
