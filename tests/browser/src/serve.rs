@@ -108,7 +108,7 @@ impl Served {
             address[..end].split_whitespace().next().map(str::to_owned)
         })
         .await;
-        Self { home, address, process }
+        Self { process, home, address }
     }
 
     /// The server's process.
