@@ -10,6 +10,8 @@
   });
 
   const COLOURS = ["--blue", "--amber", "--green", "--violet", "--teal", "--pink", "--red", "--spend"];
+  // Steps are whole numbers, and so are the marks between them.
+  const WHOLE = Array.from({ length: 16 }, (_, n) => [1, 2, 5].map((k) => k * 10 ** n)).flat();
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   function say(value) {
@@ -155,7 +157,7 @@
       const ink = css("--faint");
       const grid = { stroke: css("--line"), width: 1 };
       const axes = [
-        { stroke: ink, grid, ticks: grid, font: "12px Inter, sans-serif", values: (_, xs) => xs.map((x) => sayX(axis.value, x)), space: 90 },
+        { stroke: ink, grid, ticks: grid, font: "12px Inter, sans-serif", values: (_, xs) => xs.map((x) => sayX(axis.value, x)), space: 90, ...(axis.value === "step" ? { incrs: WHOLE } : {}) },
         { stroke: ink, grid, ticks: grid, font: "12px Inter, sans-serif", size: 62, values: (_, ys) => ys.map((y) => (y === null ? "" : say(y))) },
       ];
       plot = new uPlot({

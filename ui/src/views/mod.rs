@@ -99,7 +99,7 @@ pub(crate) fn total(total: &Total<Money>) -> Price {
         }
         None if total.unknown > 0 => Price::words("price unknown", format!("{} of unknown price", total.unknown)),
         // Of nothing, nothing is known to be the whole: an empty sum is the one honest zero.
-        None => Price::amount(Money::zero_usd(), "nothing has run"),
+        None => Price::amount(Money::zero_usd(), "nothing in the list"),
     }
 }
 
