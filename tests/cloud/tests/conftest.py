@@ -23,9 +23,7 @@ IRIS = CLOUD.parent.parent / "assets" / "labs" / "iris"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 TRUST = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 COUNT = itertools.count(1)
 
@@ -278,10 +276,13 @@ def cloud(running):
 
 @pytest.fixture(autouse=True, scope="session")
 def nothing_bad(running):
-    """No request of the whole run was malformed, but for those that a test of the judge sent on purpose."""
+    """No request of the whole run was malformed, but for those that a test of the judge sent on purpose; and no answer
+    of the overlay was one that AWS could not give."""
     yield
     bad = [entry for entry in running[0].control("log?bad=1") if "bad-on-purpose" not in entry.get("attempt", "")]
     assert bad == []
+    odd = [entry for entry in running[0].log() if entry.get("resp") and "overlay" in entry["note"]]
+    assert {(entry["op"], *entry["resp"]) for entry in odd} == set()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import signal
 import pytest
 from botocore.exceptions import ClientError
 from conftest import archive, refused, until
+
 from standin.processes import marked
 
 ECHO = {
@@ -159,7 +160,6 @@ def test_a_server_that_dies_is_started_again(cloud, running):
     def servers():
         pids = marked("CURFEW_STANDIN_DIR", str(running[1]))
         return [pid for pid in pids if "serve.py" in command(pid) and name in command(pid)]
-
 
     def ask():
         try:

@@ -13,6 +13,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from conftest import IMAGE, archive, refused
+
 from standin.aws.faults import KINDS, Faults
 
 LOST = {

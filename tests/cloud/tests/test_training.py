@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 from conftest import IMAGE, refused, until
+
 from standin.processes import started
 
 QUICK = "print('hello', flush=True)\n"

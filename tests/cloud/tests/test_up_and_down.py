@@ -11,10 +11,11 @@ import urllib.request
 
 import pytest
 from conftest import CLOUD, Cloud, down, read_exports, until, up
+from test_training import WAITS
+
 from standin.files import read_json
 from standin.launch import PARTS
 from standin.processes import is_same, marked, started
-from test_training import WAITS
 
 
 def processes(directory):

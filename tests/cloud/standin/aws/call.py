@@ -27,6 +27,8 @@ def upstream(moto, method, path, headers, body, service=None, region=None):
         return response.status, list(response.getheaders()), response.read()
     finally:
         connection.close()
+
+
 # Of services whose model no longer says it, because their first protocol is another.
 JSON_VERSION = {"cloudwatch": "1.0"}
 

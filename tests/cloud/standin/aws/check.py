@@ -38,9 +38,7 @@ def check(shape, value, at, errors, wire=False, response=False):
     elif kind in ("string", "character"):
         _string(shape, value, limits, response, bad)
     elif kind in ("integer", "long"):
-        if isinstance(value, bool) or not (
-            isinstance(value, int) or (wire and re.fullmatch(r"-?\d+", str(value)))
-        ):
+        if isinstance(value, bool) or not (isinstance(value, int) or (wire and re.fullmatch(r"-?\d+", str(value)))):
             return bad(kind)
         if not response:
             _range(int(value), limits, bad, "value")

@@ -70,9 +70,7 @@ def _interrupt(proxy, _query, given):
     for account, region, jobs in proxy.world.memories("tj"):
         job = jobs.get(given["job"])
         if job and job["real"] and given.get("region") in (None, region):
-            return proxy.helper.tell(
-                "/job/interrupt", {"account": account, "region": region, "name": given["job"]}
-            )
+            return proxy.helper.tell("/job/interrupt", {"account": account, "region": region, "name": given["job"]})
     raise ValueError("no script runs for a job named " + given["job"])
 
 

@@ -145,7 +145,8 @@ def unflatten(shape, values, prefix, ec2, used):
         for index in sorted(indices(path)):
             key = "%s.%s.%s" % (path, index, key_name)
             used.add(key)
-            out[values.get(key)] = unflatten(shape.value, values, "%s.%s.%s" % (path, index, value_name), ec2, used)
+            where = "%s.%s.%s" % (path, index, value_name)
+            out[values.get(key)] = unflatten(shape.value, values, where, ec2, used)
         return out
     used.add(prefix)
     return values.get(prefix)

@@ -126,7 +126,7 @@ class Oracle:
             else:
                 near = difflib.get_close_matches(key, properties, 1)
                 hint = " (did you mean %s?)" % near[0] if near else ""
-                text = 'Invalid JSON payload received. Unknown name "%s" at \'%s\': Cannot find field.%s'
+                text = "Invalid JSON payload received. Unknown name \"%s\" at '%s': Cannot find field.%s"
                 errors.append(text % (key, at, hint))
         if response or patch:
             return

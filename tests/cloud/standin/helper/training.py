@@ -297,7 +297,7 @@ class Watch:
         settings = job.runner.settings
         self.due = time.monotonic() + max(0.2, settings["metrics_s"] * settings["scale"])
         put(job.place, GROUP, {"TrainingJobName": job.name}, job.recogniser.take())
-        for container, usage in zip(job.containers, self.usages):
+        for container, usage in zip(job.containers, self.usages, strict=True):
             figures = usage.look(container.pids())
             put(job.place, GROUP, {"Host": "%s/%s" % (job.name, container.host)}, figures)
         if not last:

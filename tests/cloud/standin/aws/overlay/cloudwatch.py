@@ -1,7 +1,7 @@
 """CloudWatch finds a metric only by all of its dimensions: Invocations by EndpointName alone is nothing. Moto also
 finds it by some of them, which would hide the mistake."""
 
-from . import on
+from .registry import on
 
 
 def _exists(call, namespace, name, dimensions):

@@ -3,8 +3,8 @@
 from fnmatch import fnmatchcase
 
 from ..models import AwsError
-from . import all_pages, listing, on
 from .limits import check_limit, check_object, check_role
+from .registry import all_pages, listing, on
 
 CHANGING = ("Creating", "Updating", "Deleting")
 

@@ -10,8 +10,8 @@ import re
 from urllib.parse import unquote
 
 from ..models import AwsError
-from . import on
 from .conditions import holds
+from .registry import on
 
 
 @on("iam", "SimulatePrincipalPolicy")

@@ -4,8 +4,8 @@ import uuid
 from fnmatch import fnmatchcase
 
 from ..models import AwsError
-from . import all_pages, listing, on
 from .limits import check_role
+from .registry import all_pages, listing, on
 
 # status -> what it becomes when notebook_s have passed
 NEXT = {"Pending": "InService", "Stopping": "Stopped", "Deleting": None}

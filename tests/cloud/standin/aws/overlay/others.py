@@ -4,7 +4,7 @@ import json
 import uuid
 
 from ..models import AwsError
-from . import on, page
+from .registry import on, page
 
 
 @on("pricing", "GetProducts")
@@ -15,9 +15,7 @@ def get_products(call):
         for product in call.world.data["pricing.get_products"]
         if product.get("serviceCode", service) == service
         and all(
-            product["product"]["attributes"].get(f["Field"]) == f["Value"]
-            for f in filters
-            if f["Type"] == "TERM_MATCH"
+            product["product"]["attributes"].get(f["Field"]) == f["Value"] for f in filters if f["Type"] == "TERM_MATCH"
         )
     ]
     answer = page(call, found, "PriceList")

@@ -5,8 +5,8 @@ import uuid
 
 from ..models import AwsError
 from ..reply import Reply
-from . import on
 from .endpoints import _settle
+from .registry import on
 
 
 def _in_service(call):

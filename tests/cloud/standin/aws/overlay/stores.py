@@ -1,7 +1,7 @@
 """Create, list, describe, delete for SageMaker kinds that moto lacks."""
 
 from ..models import AwsError, output_shape
-from . import on
+from .registry import on
 
 
 def _store(kind, keys, listed, arn_kind):

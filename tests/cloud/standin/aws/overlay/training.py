@@ -1,9 +1,9 @@
 """The life of a training job: over time by the settings, or as the helper that runs the script reports it."""
 
 from ..models import AwsError, output_shape
-from . import all_pages, listing, on
 from .life import ENDED, life, transition
 from .limits import check_objects, check_quota, check_role
+from .registry import all_pages, listing, on
 
 
 def is_script(params):

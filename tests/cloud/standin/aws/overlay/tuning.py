@@ -1,8 +1,8 @@
 """Tuning jobs and their children, over time by the settings. No script runs for them."""
 
 from ..models import AwsError
-from . import on, page
 from .life import life
+from .registry import on, page
 
 
 @on("sagemaker", "CreateHyperParameterTuningJob")
@@ -80,9 +80,7 @@ def describe(call):
         status = "Completed" if all_there and not live else "InProgress"
     counters = {"Completed": count("Completed"), "InProgress": live, "Stopped": count("Stopped")}
     counters.update(RetryableError=0, NonRetryableError=0)
-    answer.update(
-        HyperParameterTuningJobStatus=status, CreationTime=job["t0"], TrainingJobStatusCounters=counters
-    )
+    answer.update(HyperParameterTuningJobStatus=status, CreationTime=job["t0"], TrainingJobStatusCounters=counters)
     answer.pop("BestTrainingJob", None)
     answer.pop("HyperParameterTuningEndTime", None)
     done = [child for child in children if child["TrainingJobStatus"] == "Completed"]
