@@ -3,16 +3,18 @@
 use crate::rules::Rules;
 use curfew_core::{Error, Result, Timestamp};
 use curfew_series::store::Writer;
-use curfew_series::{Definitions, Recogniser};
+use curfew_series::{Definitions, Progress, Recogniser};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads output and keeps its metrics.
 pub(crate) struct Series {
     recogniser: Recogniser,
     writer: Option<Writer>,
     appended: bool,
+    folder: PathBuf,
+    told: Progress,
     rules: Rules,
 }
 
@@ -46,7 +48,14 @@ impl Series {
             Recogniser::new(None)
         });
         let writer = Writer::open(folder).map_err(|e| complain(&e)).ok();
-        Self { recogniser: recogniser.expect("no definitions are always right"), writer, appended: false, rules }
+        Self {
+            recogniser: recogniser.expect("no definitions are always right"),
+            writer,
+            appended: false,
+            rules,
+            folder: folder.to_owned(),
+            told: Progress::default(),
+        }
     }
     /// Reads what arrived.
     pub(crate) fn push(&mut self, bytes: &[u8], now: Timestamp) {
@@ -62,6 +71,7 @@ impl Series {
     }
     /// Lets others see what was read.
     pub(crate) fn flush(&mut self) {
+        self.tell_progress();
         if std::mem::take(&mut self.appended)
             && let Some(writer) = &mut self.writer
             && let Err(e) = writer.flush()
@@ -69,10 +79,28 @@ impl Series {
             complain(&e);
         }
     }
+    /// How far the run has come, beside its series: readers show "epoch 31 of 60" and work out when it is done.
+    fn tell_progress(&mut self) {
+        let progress = self.recogniser.progress();
+        if self.writer.is_none() || progress == self.told {
+            return;
+        }
+        self.told = progress;
+        // Whole or not at all, for readers; not synced, since the log holds the truth.
+        let part = self.folder.join("progress.json.part");
+        let written = serde_json::to_vec(&progress)
+            .map_err(std::io::Error::from)
+            .and_then(|json| std::fs::write(&part, json))
+            .and_then(|()| std::fs::rename(&part, self.folder.join("progress.json")));
+        if let Err(e) = written {
+            eprintln!("{} how far the run is cannot be told: {e}", Timestamp::now());
+        }
+    }
     /// The last line, and everything to the disk.
     pub(crate) fn finish(&mut self, now: Timestamp) {
         let (writer, appended) = (&mut self.writer, &mut self.appended);
         self.recogniser.finish(now.as_millisecond(), &mut |point| keep(writer, appended, &point));
+        self.tell_progress();
         if let Some(writer) = &mut self.writer
             && let Err(e) = writer.flush().and_then(|()| writer.sync())
         {
