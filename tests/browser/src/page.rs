@@ -431,7 +431,9 @@ const name = (e) => {
 };
 const scope = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document;
 const all = [...scope.querySelectorAll(kind)].filter((e) => e.checkVisibility({ visibilityProperty: true }) && !e.disabled);
-return all.find((e) => name(e) === want) ?? all.find((e) => name(e).startsWith(want)) ?? null;
+// "Stop…" asks and "Stop" does it: one is never taken for the other while its dialog is still on its way.
+const begins = (e) => name(e).startsWith(want) && !name(e).slice(want.length).startsWith("…");
+return all.find((e) => name(e) === want) ?? all.find(begins) ?? null;
 "#;
 
 const AXE: &str = r#"
