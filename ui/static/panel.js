@@ -92,6 +92,16 @@
     }
   }
 
+  // ---- Forms are sent by htmx alone. One that it has not taken up yet would be sent by the browser itself: the page would
+  // load again and what was pressed would be lost in silence. So settling takes no time (base.html), and should a press
+  // still come first, htmx takes the form up and is given the press. ----
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || !event.target.matches("[hx-post], [hx-get]")) return;
+    event.preventDefault();
+    htmx.process(event.target);
+    htmx.trigger(event.target, "submit");
+  });
+
   // ---- Dialog: its content comes from the server, it is shown when it has come. ----
   let opener = null;
   document.addEventListener("htmx:afterSwap", (event) => {
@@ -112,7 +122,11 @@
     opener = null;
   }, true);
   document.addEventListener("click", (event) => {
-    if (event.target.id === "dialog" || event.target.closest?.("[data-closes]")) $("dialog").close();
+    if (event.target.closest?.("[data-closes]")) $("dialog").close();
+    if (event.target.id !== "dialog") return;
+    // Beside the dialog, and not on its own margin.
+    const { left, right, top, bottom } = event.target.getBoundingClientRect();
+    if (event.clientX < left || event.clientX > right || event.clientY < top || event.clientY > bottom) event.target.close();
   });
 
   // ---- Going on: a POST answers with HX-Location, and htmx puts the next page in place of the body. ----
