@@ -11,8 +11,9 @@ use fantoccini::{Client, Locator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::desktop::windows;
 use crate::driver::{Driver, Extra};
-use crate::process::{DEADLINE, LOOK, eventually_some};
+use crate::process::{DEADLINE, LOOK, eventually, eventually_some};
 use crate::{chromium, screenshots};
 
 /// The key in which WebDriver hands over an element.
@@ -197,6 +198,15 @@ impl Page {
             async |e| e.click().await.is_ok(),
         )
         .await;
+    }
+
+    /// Clicks what ends the program. It may be gone before WebDriver has answered, and then no answer ever comes: that
+    /// no window of it is left is answer enough.
+    pub async fn click_to_leave(&self, name: &str) {
+        tokio::select! {
+            () = self.click(name) => {}
+            () = eventually("the windows to be gone", async || windows().is_empty()) => {}
+        }
     }
 
     /// Replaces what the field of this label holds.

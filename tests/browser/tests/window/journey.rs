@@ -65,7 +65,7 @@ async fn a_run_outlives_the_panel_and_is_picked_up_again() {
     tray.choose("Quit…").await;
     page.other_window().await;
     page.see("1 thing still runs on this computer").await;
-    page.click("Quit, let it run").await;
+    page.click_to_leave("Quit, let it run").await;
     page.abandon();
     let runs = || {
         let out = desktop.home.curfew(&["runs", "--json"]);

@@ -171,7 +171,7 @@ async fn without_a_tray_closing_asks() {
     window_on_screen("Shell", true).await;
     close_window("Shell").await;
     page.other_window().await;
-    page.click("Quit").await;
+    page.click_to_leave("Quit").await;
     left(&desktop).await;
     page.abandon();
 }
@@ -229,7 +229,7 @@ async fn quitting_asks_while_something_local_runs() {
     window_on_screen("Shell", false).await;
     tray.choose("Quit…").await;
     page.other_window().await;
-    page.click("End it and quit").await;
+    page.click_to_leave("End it and quit").await;
     left(&desktop).await;
     assert_eq!(std::fs::read_to_string(desktop.home.path().join("tray.json")).unwrap(), "{}");
     page.abandon();
