@@ -51,6 +51,11 @@ pub fn family(name: &str) -> (String, Split) {
     (if base.is_empty() { "value".into() } else { base.join("_") }, split)
 }
 
+/// Whether the name is a loss's, in training or validation.
+pub fn is_loss(name: &str) -> bool {
+    words(name).any(|word| word.contains("loss"))
+}
+
 /// Whether a larger value is the better one, where the name tells.
 pub fn higher_is_better(name: &str) -> Option<bool> {
     const HIGHER: &[&str] = &[

@@ -142,7 +142,8 @@ fn stop_rules(run: &RunView) -> Vec<String> {
     let metric = stop.metric.as_deref().map_or_else(|| "loss".to_owned(), |m| say::clean(m, 60));
     let mut rules = Vec::new();
     if stop.not_a_number {
-        rules.push(format!("{metric} is not a number"));
+        let or = stop.metric.as_ref().map_or_else(String::new, |_| format!(" or {metric}"));
+        rules.push(format!("loss{or} is not a number"));
     }
     if let Some(n) = stop.flat_epochs {
         rules.push(format!("{metric} is flat for {}", say::count(n as usize, "epoch", "epochs")));
