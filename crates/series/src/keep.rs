@@ -248,6 +248,11 @@ fn make_again(
     Ok((writer, recogniser, offset))
 }
 
+/// What the user last said of the metrics of the series in `dir`.
+pub fn definitions(dir: &Path) -> Option<Definitions> {
+    serde_json::from_slice(&read_definitions(dir)?).ok()
+}
+
 fn read_definitions(dir: &Path) -> Option<Vec<u8>> {
     fs::read(dir.join("definitions.json")).ok()
 }
