@@ -55,6 +55,7 @@
         latest = await answer.json();
         offer(metric, latest.metrics.map(([name, n]) => [name, n === runs.length ? name : `${name} (${n} of ${runs.length} runs)`]), latest.metric);
         draw();
+        parallel(rows());
       } catch {
         // Gone, or the server is: the page's own poll says so.
       }
@@ -105,7 +106,7 @@
       const heads = [...document.querySelectorAll("#compared-table th")];
       const plain = (text) => (text === undefined ? undefined : decodeURIComponent(text));
       const columns = heads.map((th, at) => ({ at, hyper: plain(th.dataset.hyper), metric: plain(th.dataset.metric) })).filter((column) => column.hyper !== undefined || column.metric !== undefined);
-      const metricColumn = columns.find((column) => column.metric !== undefined);
+      const metricColumn = columns.find((column) => column.metric !== undefined && column.metric === metric.value) ?? columns.find((column) => column.metric !== undefined);
       const axes = [...columns.filter((column) => column.hyper !== undefined), ...(metricColumn ? [metricColumn] : [])];
       part.hidden = all.length < 2 || axes.length < 2;
       const stage = pick("parallel");
@@ -174,7 +175,11 @@
       else return;
       event.preventDefault();
     });
-    const resize = new ResizeObserver(() => { plot.resize(); });
+    let drawnWidth = 0;
+    const resize = new ResizeObserver(() => {
+      plot.resize();
+      if (Math.abs(drawnWidth - box.clientWidth) > 1) { drawnWidth = box.clientWidth; parallel(rows()); }
+    });
     resize.observe(box);
     table();
     load();

@@ -157,7 +157,7 @@
       this.plot = new uPlot({
         width: Math.max(80, this.box.clientWidth),
         height: this.height,
-        padding: [8, 14, 0, 0],
+        padding: [8, 26, 0, 0],
         legend: { show: false },
         series: [{}, { points: { show: false }, stroke: "transparent" }],
         axes: [

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many printed names are listed.
 const LISTED: usize = 200;
 /// How many lines are shown.
-const LINES: usize = 40;
+const LINES: usize = 12;
 
 /// A name as it goes through a form unharmed.
 fn token(name: &str) -> String {
