@@ -29,6 +29,9 @@ jaccard specificity sensitivity score reward rewards return returns elbo r2 mcc 
 top1 top5 acc1 acc5 likelihood loglik silhouette hit hits map50 gini""".split())
 
 
+FREE = 5  # seconds of reading that are free at the start, where most is to be learnt
+
+
 def words(name):
     """The words of a name in small letters, parted at signs and spaces."""
     return "".join(sign if sign.isalnum() else " " for sign in name).lower().split()
@@ -125,17 +128,36 @@ class Watch:
 
 
 class Stops:
-    """A run's output and its rules together: why it should stop, once; None until then."""
+    """A run's output and its rules together: why it should stop, once; None until then.
 
-    def __init__(self, rules, definitions=None, usd_per_hour=None):
+    Reading takes at most `share` of the time that passes (after some seconds at the start); of output that comes faster
+    than that, whole lines are passed over, so that a script that prints without end is not held up. None: all is read.
+    """
+
+    def __init__(self, rules, definitions=None, usd_per_hour=None, share=0.25):
         self.watch, self.usd_per_hour = Watch(rules), usd_per_hour
+        self.share, self.began, self.spent, self.skipped = share, time.monotonic() - FREE / (share or 1), 0.0, False
         # A log is not read for rules that do not look at it.
         looks = any(rule["rule"] in ("not-a-number", "flat") for rule in rules)
         self.recogniser = Recogniser(definitions) if looks else None
 
     def read(self, data):
         """Takes the next bytes of the output."""
-        return self._look(self.recogniser.push(data)) if self.recogniser and not self.watch.stopped else None
+        if not self.recogniser or self.watch.stopped:
+            return None
+        now = time.monotonic()
+        if self.share is not None and self.spent > self.share * (now - self.began):
+            # The line that was cut off ends here, so that what follows later is not taken for its end.
+            cut, self.skipped = not self.skipped, True
+            return self._look(self.recogniser.push(b"\n")) if cut else None
+        if self.skipped:
+            at = data.find(b"\n")
+            if at < 0:
+                return None
+            data, self.skipped = data[at + 1 :], False
+        why = self._look(self.recogniser.push(data))
+        self.spent += time.monotonic() - now
+        return why
 
     def finish(self):
         return self._look(self.recogniser.finish()) if self.recogniser and not self.watch.stopped else None

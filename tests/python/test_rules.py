@@ -77,12 +77,25 @@ def test_money_and_time():
 
 
 def test_what_scripts_should_not_print_stops_nothing():
-    stops = Stops([{"rule": "not-a-number"}])
+    stops = Stops([{"rule": "not-a-number"}], share=None)
     long = b"x" * (10 << 20) + b" loss=nan\n"
     many = b"".join(b"step 1 metric%d=0.5\n" % n for n in range(5_000))
     for data in (long, bytes(range(256)) * 100 + b"\n", many, b"\x1b[" * 1000, b"\n"):
         assert stops.read(data) is None
     assert stops.read(b"step 9 loss=nan\n") == "loss is not a number at step 9"
+
+
+def test_output_without_end_is_passed_over_by_whole_lines(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(curfew_rules.time, "monotonic", lambda: clock[0])
+    stops = Stops([{"rule": "not-a-number"}], share=0.25)
+    stops.spent = 1e9  # far too much already
+    assert stops.read(b"loss=nan\nloss=na") is None
+    assert stops.read(b"n\n") is None, "still too much"
+    stops.spent = 0.0
+    assert stops.read(b"nloss=inf") is None, "no whole line yet"
+    assert stops.read(b" cut\nloss=0.5\n") is None, "the rest of a line that began unseen"
+    assert stops.read(b"loss=nan\n") == "loss is not a number"
 
 
 def test_definitions_decide():
