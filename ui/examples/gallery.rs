@@ -18,6 +18,8 @@ async fn main() -> std::io::Result<()> {
         .route("/", get(list))
         .route("/gallery/{name}", get(page))
         .route("/runs/{id}/series.json", get(series))
+        .route("/runs/{id}/panels.json", get(panels))
+        .route("/compare/series.json", get(overlay))
         .route("/runs/{id}/log", get(log))
         .merge(curfew_ui::assets::router());
     axum::serve(listener, router).await
@@ -43,19 +45,42 @@ async fn page(Path(name): Path<String>) -> Response {
     response
 }
 
+fn curve(key: &str, split: &str, n: u32, low: f64) -> serde_json::Value {
+    let xs: Vec<u32> = (0..n).map(|i| i * 18_600 / n).collect();
+    let mean: Vec<f64> = (0..n)
+        .map(|i| low + 2.0 * (-f64::from(i) * 5.0 / f64::from(n)).exp() + 0.05 * f64::from(i * 7919 % 13) / 13.0)
+        .collect();
+    let exact = n < 100;
+    let band = |by: f64| if exact { Vec::new() } else { mean.iter().map(|v| v * by).collect() };
+    let (min, max) = (band(0.93), band(1.08));
+    serde_json::json!({ "key": key, "split": split, "count": n * 10, "last": mean.last(), "best": low, "exact": exact,
+        "numbered": false, "extent": [0, 18_600], "x": xs, "mean": mean, "min": min, "max": max, "smooth": [],
+        "bad": [], "breaks": [], "over": { "x": [], "mean": [], "breaks": [] }, "calm": [low, low + 2.1] })
+}
+
 async fn series() -> Json<serde_json::Value> {
-    let curve = |key: &str, n: u32, low: f64| {
-        let xs: Vec<u32> = (0..n).map(|i| i * 18_600 / n).collect();
-        let mean: Vec<f64> = (0..n)
-            .map(|i| low + 2.0 * (-f64::from(i) * 5.0 / f64::from(n)).exp() + 0.05 * f64::from(i * 7919 % 13) / 13.0)
-            .collect();
-        let min: Vec<f64> = mean.iter().map(|v| v * 0.93).collect();
-        let max: Vec<f64> = mean.iter().map(|v| v * 1.08).collect();
-        serde_json::json!({ "key": key, "count": n * 10, "last": mean.last(), "best": low, "exact": n < 100,
-            "numbered": false, "extent": [0, 18_600], "x": xs, "mean": mean, "min": min, "max": max })
+    let spots = serde_json::json!({ "x": [0, 18_600], "step": [0, 18_600], "epoch": [0.0, 60.0],
+        "time": [1_795_000_000_000_i64, 1_795_007_200_000_i64] });
+    Json(serde_json::json!({ "version": "1", "start_ms": 1_795_000_000_000_i64, "total": 3, "spots": spots,
+        "names": ["loss", "val_loss", "accuracy"],
+        "metrics": [curve("loss", "train", 600, 0.38), curve("val_loss", "validation", 40, 0.44)] }))
+}
+
+async fn panels() -> Json<serde_json::Value> {
+    let panel = |title: &str, low| serde_json::json!({ "title": title, "metrics": [curve(title, "train", 200, low)] });
+    Json(serde_json::json!({ "version": "1", "total": 2, "pictures": [panel("loss", 0.38), panel("accuracy", 0.83)] }))
+}
+
+async fn overlay() -> Json<serde_json::Value> {
+    let run = |id: &str, low| {
+        let mut curve = curve(id, "train", 300, low);
+        curve["id"] = id.into();
+        curve["name"] = id.into();
+        curve["runs"] = 1.into();
+        curve
     };
-    Json(serde_json::json!({ "version": "1", "names": ["loss", "val_loss", "accuracy"],
-        "metrics": [curve("loss", 600, 0.38), curve("val_loss", 40, 0.44)] }))
+    Json(serde_json::json!({ "metrics": [["loss", 3]], "metric": "loss", "higher": false,
+        "curves": [run("sweep-1", 0.38), run("sweep-2", 0.5), run("sweep-3", 0.31)] }))
 }
 
 async fn log() -> Response {

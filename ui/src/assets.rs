@@ -12,7 +12,9 @@ static OWN: &[(&str, &str, &[u8])] = &[
     ("panel.css", CSS, include_bytes!("../static/panel.css")),
     ("first.js", JS, include_bytes!("../static/first.js")),
     ("panel.js", JS, include_bytes!("../static/panel.js")),
+    ("plot.js", JS, include_bytes!("../static/plot.js")),
     ("chart.js", JS, include_bytes!("../static/chart.js")),
+    ("compare.js", JS, include_bytes!("../static/compare.js")),
     ("log.js", JS, include_bytes!("../static/log.js")),
     ("icon.svg", SVG, include_bytes!("../static/icon.svg")),
 ];

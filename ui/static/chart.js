@@ -1,90 +1,102 @@
-// The curves of a run. The server gives any window of the whole series in as many buckets as the picture is wide
-// (min, max and mean of what was printed, nothing sampled away); this draws it, and asks again when it changes.
+// The curves of a run. The server gives any window of the whole series in as many buckets as the picture is wide (min,
+// max and mean of what was printed, nothing sampled away), smoothed as figures are; this asks again when it changes.
 "use strict";
 (() => {
   let stop = () => {};
   document.addEventListener("curfew:page", () => {
     stop();
     const box = document.getElementById("chart");
-    stop = box ? mount(box) : () => {};
+    stop = box?.dataset.series ? mount(box) : () => {};
   });
 
-  const COLOURS = ["--blue", "--amber", "--green", "--violet", "--teal", "--pink", "--red", "--spend"];
-  // Steps are whole numbers, and so are the marks between them.
-  const WHOLE = Array.from({ length: 16 }, (_, n) => [1, 2, 5].map((k) => k * 10 ** n)).flat();
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-  function say(value) {
-    if (value === null || value === undefined || Number.isNaN(value)) return "–";
-    const abs = Math.abs(value);
-    if (abs !== 0 && (abs < 0.001 || abs >= 1e6)) return value.toExponential(3).replace("-", "−");
-    return value.toLocaleString("en-US", { maximumSignificantDigits: 4 });
-  }
-  function sayX(axis, x) {
-    if (x === null || x === undefined) return "–";
-    if (axis === "time") return new Date(x).toLocaleTimeString("en-GB");
-    if (axis === "relative") {
-      const s = Math.round(x);
-      return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} m ${String(s % 60).padStart(2, "0")} s` : `${Math.floor(s / 3600)} h ${String(Math.floor(s / 60) % 60).padStart(2, "0")} m`;
-    }
-    return x.toLocaleString("en-US", { maximumFractionDigits: axis === "epoch" ? 2 : 0 });
-  }
-
-  // Exponential moving average that weights by distance on the axis, so that uneven points smooth evenly. It starts at
-  // the first value: a constant stays that constant.
-  function smooth(xs, ys, weight) {
-    if (weight === 0) return ys;
-    let last = null;
-    let lastX = null;
-    const gaps = [];
-    for (let i = 1; i < xs.length; i++) if (xs[i] > xs[i - 1]) gaps.push(xs[i] - xs[i - 1]);
-    gaps.sort((a, b) => a - b);
-    const usual = gaps[Math.floor(gaps.length / 2)] || 1;
-    return ys.map((y, i) => {
-      if (y === null || y === undefined || !Number.isFinite(y)) return y;
-      if (last === null) { last = y; } else {
-        const keep = weight ** Math.max((xs[i] - lastX) / usual, 1e-6);
-        last = last * keep + y * (1 - keep);
-      }
-      lastX = xs[i];
-      return last;
-    });
-  }
-
   function mount(box) {
+    const { Plot, sayX, before, COLOURS, css } = curfewPlot;
     const pick = (id) => document.getElementById(id);
-    const axis = pick("chart-x");
-    const scale = pick("chart-y");
-    const smoothing = pick("chart-smooth");
-    const reset = pick("chart-reset");
-    const empty = pick("chart-empty");
-    const names = pick("chart-names");
+    const controls = { x: pick("chart-x"), logX: pick("chart-x-scale"), y: pick("chart-y"), smooth: pick("chart-smooth"), calm: pick("chart-calm") };
+    const [reset, empty, names, find, panels, more, readout] = ["chart-reset", "chart-empty", "chart-names", "panels-q", "panels", "panels-more", "chart-readout"].map(pick);
+    const usd = Number(box.dataset.usdPerHour) || 0;
+    const began = Number(box.dataset.beganMs) || 0;
     const gone = new AbortController();
-    const on = (target, name, handler) => target.addEventListener(name, handler, { signal: gone.signal });
-    let plot = null;
-    let drawn = "";
-    let zoom = null; // [from, to]; null follows the whole run
+    const on = (target, name, handler) => target?.addEventListener(name, handler, { signal: gone.signal });
+    const shelf = `curfew-chart ${location.pathname}`;
+    let zoom = null; // [from, to] on the drawn axis; null follows the whole run
+    let sticks = false; // the zoom touches the newest point, and goes with it
     let version = "";
     let wanted = null; // names the user has ticked; null: the usual ones
     let busy = false;
     let again = false;
     let latest = null;
+    let drawnAt = 0;
+
+    // ---- What the user has set outlives a reload ----
+    function keep() {
+      const set = Object.fromEntries(Object.entries(controls).map(([name, control]) => [name, control.type === "checkbox" ? control.checked : control.value]));
+      try { sessionStorage.setItem(shelf, JSON.stringify({ set, zoom, sticks, wanted })); } catch { /* no storage: nothing outlives */ }
+    }
+    function recall() {
+      try {
+        const kept = JSON.parse(sessionStorage.getItem(shelf) ?? "null");
+        if (!kept) return;
+        for (const [name, value] of Object.entries(kept.set)) {
+          const control = controls[name];
+          if (control?.type === "checkbox") control.checked = value;
+          else if (control && [...control.options].some((option) => option.value === value && !option.disabled)) control.value = value;
+        }
+        ({ zoom, sticks, wanted } = kept);
+      } catch { /* not ours, or of another version */ }
+    }
+
+    // ---- Dollars are time times price ----
+    const dollars = () => controls.x.value === "usd";
+    const offset = () => (latest && began ? Math.max(0, (latest.start_ms - began) / 1000) : 0);
+    const toUsd = (seconds) => ((seconds + offset()) / 3600) * usd;
+    const fromUsd = (money) => (money / usd) * 3600 - offset();
+
+    function ask(path, width) {
+      const url = new URL(path, location.href);
+      url.searchParams.set("x", dollars() ? "relative" : controls.x.value);
+      url.searchParams.set("width", String(width));
+      if (controls.logX.value === "log") url.searchParams.set("log", "1");
+      if (controls.smooth.value !== "0") url.searchParams.set("smooth", controls.smooth.value);
+      return url;
+    }
+
+    const plot = new Plot(box, {
+      on: {
+        zoom(from, to, panning) {
+          if (!(to > from)) return;
+          zoom = [from, to];
+          const end = extent()?.[1];
+          sticks = end !== undefined && to >= end;
+          reset.hidden = false;
+          keep();
+          // What is at hand is moved at once; the full data of the window follows.
+          if (panning) draw();
+          load(true);
+        },
+        reset: whole,
+      },
+    });
 
     async function load(force) {
       if (busy) { again = again || force || true; return; }
       busy = true;
       try {
-        const url = new URL(box.dataset.series, location.href);
-        url.searchParams.set("x", axis.value);
-        url.searchParams.set("width", String(Math.max(200, Math.round(box.clientWidth))));
-        if (zoom) { url.searchParams.set("from", String(zoom[0])); url.searchParams.set("to", String(zoom[1])); }
+        const url = ask(box.dataset.series, Math.max(200, Math.round(box.clientWidth)));
+        if (zoom) {
+          const [from, to] = dollars() ? zoom.map(fromUsd) : zoom;
+          url.searchParams.set("from", String(from));
+          url.searchParams.set("to", String(to));
+        }
         for (const name of wanted ?? []) url.searchParams.append("metric", name);
         if (wanted && wanted.length === 0) url.searchParams.append("metric", "");
         if (!force) url.searchParams.set("after", version);
         const answer = await fetch(url, { cache: "no-store", signal: gone.signal });
         if (answer.status === 200) {
+          const end = extent()?.[1];
           latest = await answer.json();
           version = latest.version;
+          follow(end);
           draw();
         }
       } catch {
@@ -95,144 +107,223 @@
       }
     }
 
+    // A zoom that touched the newest point goes with it, as wide as it was.
+    function follow(end) {
+      const now = extent()?.[1];
+      if (!zoom || !sticks || end === undefined || now === undefined || now <= end) return;
+      const by = now - end;
+      zoom = zoom.map((edge) => edge + by);
+      again = true;
+    }
+
+    function extent() {
+      const ends = (latest?.metrics ?? []).map((metric) => metric.extent).filter(Boolean);
+      if (ends.length === 0) return undefined;
+      const span = [Math.min(...ends.map((e) => e[0])), Math.max(...ends.map((e) => e[1]))];
+      return dollars() ? span.map(toUsd) : span;
+    }
+
+    function curves(metrics) {
+      const at = dollars() ? toUsd : (x) => x;
+      return metrics.map((metric, i) => ({
+        key: metric.key,
+        colour: COLOURS[i % COLOURS.length],
+        dash: i >= COLOURS.length ? [6, 4] : [],
+        x: dollars() ? metric.x.map(at) : metric.x,
+        line: metric.smooth.length ? metric.smooth : metric.mean,
+        raw: metric.smooth.length ? metric.mean : undefined,
+        min: metric.min, max: metric.max, bad: metric.bad, breaks: metric.breaks, calm: metric.calm,
+        over: { ...metric.over, x: metric.over.x.map(at) },
+        extent: metric.extent?.map(at),
+      }));
+    }
+
+    // "step 12,940 · epoch 31 · 20:31:07 · $1.29"
+    function head(x) {
+      const { x: xs, step, epoch, time } = latest.spots;
+      const place = dollars() ? fromUsd(x) : x;
+      const left = Math.max(0, before(xs, place));
+      const right = Math.min(xs.length - 1, left + 1);
+      if (xs.length === 0) return sayX(controls.x.value, x);
+      const gap = xs[right] - xs[left];
+      const share = gap > 0 ? Math.min(1, Math.max(0, (place - xs[left]) / gap)) : 0;
+      const between = (column) => (column[left] === null || column[right] === null ? null : column[left] + (column[right] - column[left]) * share);
+      const when = between(time);
+      const said = [];
+      if (between(step) !== null) said.push(`step ${sayX("step", Math.round(between(step)))}`);
+      if (between(epoch) !== null) said.push(`epoch ${sayX("epoch", epoch[share < 0.5 ? left : right])}`);
+      if (when !== null) said.push(sayX("time", when));
+      if (usd && when !== null && began) said.push(sayX("usd", Math.max(0, (when - began) / 3.6e6) * usd));
+      return said.join(" · ") || sayX(controls.x.value, x);
+    }
+
+    function picture(metrics) {
+      return { curves: curves(metrics), axis: controls.x.value, logX: controls.logX.value === "log", logY: controls.y.value === "log", calm: controls.calm.checked, head };
+    }
+
+    function draw() {
+      chips();
+      const metrics = latest.metrics.filter((metric) => metric.x.length > 0 || metric.over.x.length > 0);
+      empty.hidden = metrics.length > 0 || Boolean(zoom);
+      reset.hidden = !zoom;
+      plot.draw({ ...picture(metrics), window: zoom });
+      figureState();
+      drawnAt = performance.now();
+    }
+
+    // ---- Which metrics: those drawn, as ticks; the first others beside them ----
     function chips() {
-      if (!names || latest.names.length < 2) { if (names) names.hidden = true; return; }
-      names.hidden = false;
-      const chosen = new Set(latest.metrics.map((m) => m.key));
-      const key = latest.names.join("\n");
-      if (names.dataset.key !== key) {
+      const chosen = latest.metrics.map((metric) => metric.key);
+      const shown = [...new Set([...chosen, ...latest.names])].slice(0, Math.max(12, chosen.length));
+      names.hidden = shown.length < 2;
+      const key = shown.join("\n");
+      if (names.dataset.key !== key && !names.contains(document.activeElement)) {
         names.dataset.key = key;
         names.querySelectorAll("label").forEach((label) => label.remove());
-        for (const name of latest.names.slice(0, 40)) {
+        for (const name of shown) {
           const label = document.createElement("label");
           label.className = "tick";
           const input = document.createElement("input");
           input.type = "checkbox";
           input.value = name;
-          label.append(input, name);
+          const swatch = document.createElement("i");
+          swatch.className = "swatch";
+          label.append(input, swatch, name);
           names.append(label);
         }
       }
-      for (const input of names.querySelectorAll("input")) if (document.activeElement !== input) input.checked = chosen.has(input.value);
-    }
-
-    function draw() {
-      chips();
-      const metrics = latest.metrics.filter((m) => m.x.length > 0);
-      empty.hidden = metrics.length > 0;
-      if (metrics.length === 0) { plot?.destroy(); plot = null; drawn = ""; return; }
-      const weight = Number(smoothing.value);
-      // For each metric: the line, and behind it the band of what was printed (or the raw line, when smoothed).
-      const tables = [];
-      const series = [{ label: axis.selectedOptions[0].textContent.replace("by ", ""), value: (_, x) => sayX(axis.value, x) }];
-      const bands = [];
-      metrics.forEach((metric, i) => {
-        const colour = css(COLOURS[i % COLOURS.length]);
-        const cut = (ys) => ys.map((y) => (y !== null && scale.value === "log" && y <= 0 ? null : y));
-        const mean = cut(metric.mean);
-        const line = weight > 0 ? smooth(metric.x, mean, weight) : mean;
-        tables.push([metric.x, line, cut(metric.min), cut(metric.max), mean]);
-        const at = series.length;
-        const label = metric.key;
-        series.push({ label, stroke: colour, width: 2, points: { show: metric.x.length < 60, size: 5, fill: colour }, spanGaps: false,
-          value: (u, v, s, at) => at === null || at === undefined ? say(newest(label)) : weight > 0 ? `${say(u.data[s + 3][at])} (smooth ${say(v)})` : say(v) });
-        const faint = { show: true, stroke: "transparent", width: 0, points: { show: false }, label: `${label} min`, legend: false };
-        series.push({ ...faint, label: `${label} least` }, { ...faint, label: `${label} most` });
-        // The raw line stands behind a smoothed one.
-        series.push({ ...faint, label: `${label} raw`, stroke: weight > 0 ? colour + "55" : "transparent", width: weight > 0 ? 1 : 0 });
-        if (!metric.exact) bands.push({ series: [at + 2, at + 1], fill: colour + "30" });
-      });
-      const data = uPlot.join(tables);
-      const shape = JSON.stringify([metrics.map((m) => [m.key, m.exact]), axis.value, scale.value, weight, css("--ink")]);
-      if (plot && drawn === shape) {
-        const focus = plot.cursor.idx;
-        plot.setData(data, false);
-        range();
-        if (focus !== null && focus !== undefined) plot.setCursor({ left: plot.cursor.left, top: plot.cursor.top });
-        else plot.setLegend({ idx: null });
-        return;
+      for (const input of names.querySelectorAll("input")) {
+        const at = chosen.indexOf(input.value);
+        if (document.activeElement !== input) input.checked = at >= 0;
+        input.nextSibling.hidden = at < 0;
+        input.nextSibling.style.background = css(COLOURS[Math.max(0, at) % COLOURS.length]);
       }
-      plot?.destroy();
-      drawn = shape;
-      const ink = css("--faint");
-      const grid = { stroke: css("--line"), width: 1 };
-      const axes = [
-        { stroke: ink, grid, ticks: grid, font: "12px Inter, sans-serif", values: (_, xs) => xs.map((x) => sayX(axis.value, x)), space: 90, ...(axis.value === "step" ? { incrs: WHOLE } : {}) },
-        { stroke: ink, grid, ticks: grid, font: "12px Inter, sans-serif", size: 62, values: (_, ys) => ys.map((y) => (y === null ? "" : say(y))) },
-      ];
-      plot = new uPlot({
-        width: box.clientWidth, height: 310, series, bands, axes,
-        legend: { live: true },
-        cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7 } },
-        scales: { x: { time: false, range: () => span() }, y: { distr: scale.value === "log" ? 3 : 1, range: (_, low, high) => reach(low, high) } },
-        hooks: {
-          setSelect: [(u) => {
-            if (u.select.width < 4) return;
-            zoom = [u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")];
-            u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-            reset.hidden = false;
-            load(true);
-          }],
-        },
-      }, data, box);
-      // The rows of bands say nothing a reader needs.
-      plot.root.querySelectorAll(".u-legend .u-series").forEach((row, i) => { if (i > 0 && (i - 1) % 4 !== 0) row.hidden = true; });
-      const area = plot.root.querySelector(".u-over");
-      area.addEventListener("dblclick", whole);
-      plot.root.querySelector("canvas").setAttribute("aria-hidden", "true");
+      pick("panels-part").hidden = latest.total < 2;
+    }
+    function choose(keys) { wanted = keys; keep(); load(true); }
+
+    // ---- Small multiples of everything else, under a filter ----
+    const small = new Map();
+    let shownPanels = 9;
+    let panelsBusy = false;
+    let panelsVersion = "";
+    async function loadPanels() {
+      const open = pick("panels-part");
+      if (!open.open || panelsBusy || gone.signal.aborted) return;
+      panelsBusy = true;
+      try {
+        const url = ask(box.dataset.panels, 300);
+        url.searchParams.set("q", find.value);
+        url.searchParams.set("most", String(shownPanels));
+        const answer = await fetch(url, { cache: "no-store", signal: gone.signal });
+        if (answer.status !== 200) return;
+        const found = await answer.json();
+        panelsVersion = found.version;
+        const keep = new Set();
+        for (const panel of found.pictures) {
+          keep.add(panel.title);
+          let card = small.get(panel.title);
+          if (!card) {
+            const figure = document.createElement("figure");
+            const caption = document.createElement("figcaption");
+            const button = document.createElement("button");
+            button.type = "button";
+            button.className = "btn link small";
+            button.textContent = panel.title;
+            button.setAttribute("aria-label", `Show ${panel.title} large`);
+            const of = document.createElement("div");
+            caption.append(button);
+            figure.append(caption, of);
+            figure.dataset.panel = panel.title;
+            card = { figure, of, plot: new Plot(of, { height: 130, small: true }), keys: [] };
+            button.addEventListener("click", () => { choose(card.keys); zoom = null; pick("chart").scrollIntoView({ block: "center" }); });
+            small.set(panel.title, card);
+          }
+          panels.append(card.figure);
+          card.keys = panel.metrics.map((metric) => metric.key);
+          card.of.title = card.keys.join(", ");
+          card.plot.draw({ ...picture(panel.metrics), window: null, head: undefined });
+        }
+        for (const [title, card] of small) if (!keep.has(title)) { card.plot.destroy(); card.figure.remove(); small.delete(title); }
+        pick("panels-count").textContent = found.total === 0 ? "No metric has that in its name." : `${Math.min(found.pictures.length, found.total)} of ${found.total.toLocaleString("en-US")}`;
+        more.hidden = found.pictures.length >= found.total;
+      } catch {
+        // As above.
+      } finally {
+        panelsBusy = false;
+      }
     }
 
-    // The plot outlives the answer that it was made from, so the newest value is looked up.
-    const newest = (key) => latest.metrics.find((m) => m.key === key)?.last;
+    // ---- What "Save figure…" and "Compare…" take along ----
+    function figureState() {
+      const state = pick("chart-state");
+      state.replaceChildren();
+      const put = (name, value) => { const input = document.createElement("input"); input.type = "hidden"; input.name = name; input.value = value; state.append(input); };
+      put("x", dollars() ? "relative" : controls.x.value);
+      put("log_x", controls.logX.value === "log" ? "on" : "");
+      put("log_y", controls.y.value === "log" ? "on" : "");
+      put("smoothing", controls.smooth.value);
+      if (zoom) { const [from, to] = dollars() ? zoom.map(fromUsd) : zoom; put("from", String(from)); put("to", String(to)); }
+      for (const metric of latest.metrics) put("metric", metric.key.replace(/ \[\d+\]$/, ""));
+    }
 
-    // The window drawn: the zoom, or the whole run.
-    function span() {
-      if (zoom) return zoom;
-      const ends = latest.metrics.map((m) => m.extent).filter(Boolean);
-      const low = Math.min(...ends.map((e) => e[0]));
-      const high = Math.max(...ends.map((e) => e[1]));
-      return high > low ? [low, high] : [low - 0.5, high + 0.5];
-    }
-    function reach(low, high) {
-      if (low === null || high === null || low === undefined || high === undefined) return scale.value === "log" ? [0.1, 1] : [0, 1];
-      if (scale.value === "log") return [low / 1.2, high * 1.2];
-      const pad = high > low ? (high - low) * 0.06 : Math.abs(high) * 0.1 || 1;
-      return [low - pad, high + pad];
-    }
-    function range() {
-      const [min, max] = span();
-      plot.setScale("x", { min, max });
-    }
     function whole() {
       zoom = null;
+      sticks = false;
       reset.hidden = true;
+      keep();
       load(true);
     }
 
-    on(axis, "change", whole);
-    on(scale, "change", () => latest && draw());
-    on(smoothing, "change", () => latest && draw());
+    recall();
+    reset.hidden = !zoom;
+    on(controls.x, "change", () => { if (controls.x.value === "time") controls.logX.value = "linear"; controls.logX.disabled = controls.x.value === "time"; whole(); loadPanels(); });
+    on(controls.logX, "change", () => { whole(); loadPanels(); });
+    on(controls.y, "change", () => { keep(); latest && draw(); loadPanels(); });
+    on(controls.calm, "change", () => { keep(); latest && draw(); loadPanels(); });
+    on(controls.smooth, "change", () => { keep(); load(true); loadPanels(); });
     on(reset, "click", () => { whole(); box.focus(); });
-    if (names) on(names, "change", () => { wanted = [...names.querySelectorAll("input:checked")].map((input) => input.value); load(true); });
-    on(document, "curfew:live", () => load(false));
-    on(matchMedia("(prefers-color-scheme: dark)"), "change", () => latest && draw());
-    // The readout by keyboard: arrows move it, Escape ends it.
-    on(box, "keydown", (event) => {
-      if (!plot) return;
-      const n = plot.data[0].length;
-      const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -Math.ceil(n / 10), PageDown: Math.ceil(n / 10) }[event.key];
-      let at = plot.cursor.idx ?? (by > 0 ? -1 : n);
-      if (event.key === "Home") at = 0; else if (event.key === "End") at = n - 1; else if (by) at += by; else if (event.key === "Escape") { plot.setCursor({ left: -10, top: -10 }); return; } else return;
-      event.preventDefault();
-      at = Math.min(n - 1, Math.max(0, at));
-      plot.setCursor({ left: plot.valToPos(plot.data[0][at], "x"), top: 20 });
+    on(names, "change", () => choose([...names.querySelectorAll("input:checked")].map((input) => input.value)));
+    on(pick("panels-part"), "toggle", loadPanels);
+    let typing = 0;
+    on(find, "input", () => { clearTimeout(typing); typing = setTimeout(() => { shownPanels = 9; loadPanels(); }, 120); });
+    on(more, "click", () => { shownPanels += 9; loadPanels(); });
+    let lastPanels = 0;
+    on(document, "curfew:live", () => {
+      load(false);
+      // Small pictures keep up once a second.
+      if (performance.now() - lastPanels > 1000) { lastPanels = performance.now(); loadPanels(); }
     });
-    const resize = new ResizeObserver(() => { if (plot && Math.abs(plot.width - box.clientWidth) > 1) { plot.setSize({ width: box.clientWidth, height: 310 }); load(true); } });
+    on(matchMedia("(prefers-color-scheme: dark)"), "change", () => { if (latest) draw(); loadPanels(); });
+    // By keyboard: arrows move the readout, with Shift the picture; + and − zoom; 0 shows all; Escape ends the readout.
+    on(box, "keydown", (event) => {
+      if (!plot.plot || event.target !== box) return;
+      const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -25, PageDown: 25, Home: -Infinity, End: Infinity }[event.key];
+      if (event.shiftKey && (event.key === "ArrowLeft" || event.key === "ArrowRight")) plot.panBy(by * 0.2);
+      else if (by !== undefined) readout.textContent = plot.step(by);
+      else if (event.key === "+" || event.key === "=") plot.zoomBy(0.5);
+      else if (event.key === "-") plot.zoomBy(2);
+      else if (event.key === "0") whole();
+      else if (event.key === "Escape") plot.away();
+      else return;
+      event.preventDefault();
+    });
+    const resize = new ResizeObserver(() => { if (plot.resize()) load(true); for (const card of small.values()) card.plot.resize(); });
     resize.observe(box);
     load(true);
 
     // For tests and for whoever looks closer: what is drawn.
-    box.curfew = { points: () => latest?.metrics.reduce((n, m) => n + m.count, 0) ?? 0, zoom: () => zoom, metrics: () => latest?.metrics.map((m) => m.key) ?? [] };
-    return () => { gone.abort(); resize.disconnect(); plot?.destroy(); plot = null; };
+    box.curfew = {
+      points: () => latest?.metrics.reduce((n, metric) => n + metric.count, 0) ?? 0,
+      zoom: () => zoom,
+      metrics: () => latest?.metrics.map((metric) => metric.key) ?? [],
+      curves: () => plot.curves ?? [],
+      spanX: () => plot.spanX(),
+      spanY: () => plot.spanY(),
+      head: (x) => head(x),
+      drawnAt: () => drawnAt,
+      panels: () => small.size,
+    };
+    return () => { gone.abort(); clearTimeout(typing); resize.disconnect(); plot.destroy(); for (const card of small.values()) card.plot.destroy(); small.clear(); };
   }
 })();

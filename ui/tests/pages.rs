@@ -27,7 +27,7 @@ fn main_of(html: &str) -> &str {
 fn pages_look_as_they_did() {
     for (name, html) in all() {
         // A thousand rows are held by their number, not by their text.
-        if name != "train-1000" {
+        if !name.ends_with("-1000") {
             insta::assert_snapshot!(name, main_of(&html));
         }
     }

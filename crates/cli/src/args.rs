@@ -113,6 +113,17 @@ pub(crate) enum RunVerb {
         /// Its id or name
         id: String,
     },
+    /// Write every point of it: .csv, .json, .parquet, or a folder for TensorBoard
+    Export {
+        /// Its id or name
+        id: String,
+        /// The file to write, or a folder for TensorBoard's event file
+        #[arg(long, short)]
+        output: PathBuf,
+        /// Only this metric; may be repeated
+        #[arg(long, value_name = "NAME")]
+        metric: Vec<String>,
+    },
     /// Draw its loss: .svg, .png or .pdf
     Figure {
         /// Its id or name

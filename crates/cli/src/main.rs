@@ -3,6 +3,7 @@
 mod app;
 mod args;
 mod endpoints;
+mod export;
 mod lab;
 mod out;
 mod policy;

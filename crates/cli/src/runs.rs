@@ -138,7 +138,7 @@ pub(crate) fn json_of(view: &RunView) -> serde_json::Value {
         "ended": view.status.ended, "exit_code": view.status.exit_code, "ended_by": view.status.ended_by,
         "failure": view.status.failure, "detail": view.status.detail, "model": view.status.model,
         "curfew": view.status.curfew, "usd_per_hour": view.status.rate, "so_far": view.status.so_far,
-        "loss": view.loss, "epochs": view.epochs, "lab": view.lab,
+        "loss": view.loss, "epochs": view.epochs, "finish": view.finish, "lab": view.lab,
     })
 }
 
@@ -184,6 +184,10 @@ pub(crate) async fn run(verb: RunVerb, json: bool) -> Result<Exit, Failed> {
         RunVerb::Metrics { id } => {
             let id = engine.find_run(&id).await?;
             metrics(&engine, &id, json)
+        }
+        RunVerb::Export { id, output, metric } => {
+            let id = engine.find_run(&id).await?;
+            crate::export::export(&engine.home().series(&id), &id, &output, &metric, json)
         }
         RunVerb::Figure { id, output } => {
             let id = engine.find_run(&id).await?;
@@ -265,6 +269,17 @@ fn show(view: &RunView, cx: &Cx) {
     if let Some((done, total)) = view.epochs {
         let total = total.map(|t| format!(" of {t}")).unwrap_or_default();
         line(format!("  epoch    {done}{total}"));
+    }
+    if let Some(finish) = &view.finish {
+        let band = finish.latest.map_or_else(
+            || ", at an uneven pace".to_owned(),
+            |latest| format!(", {} to {}", say::when(finish.soonest, &now), say::when(latest, &now)),
+        );
+        line(format!("  done     about {}{band}", say::when(finish.at, &now)));
+        if let Some(cost) = finish.cost(status, cx.now()) {
+            let band = cost.band.map_or_else(String::new, |band| format!(" ± {band}"));
+            line(format!("  to end   {}{band} in all, estimated from its pace", cost.whole));
+        }
     }
     if let Some(loss) = &view.loss {
         line(format!(

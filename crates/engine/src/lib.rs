@@ -7,10 +7,12 @@
 mod changes;
 mod clock;
 mod endpoints;
+mod finish;
 mod input;
 mod journal;
 mod labs;
 mod looping;
+mod metrics;
 mod owner;
 mod place;
 mod removal;
@@ -27,10 +29,12 @@ mod tests;
 pub use changes::Cursor;
 pub use clock::SystemClock;
 pub use endpoints::{DeployRequest, EndpointView};
+pub use finish::{CostToFinish, Finish};
 pub use input::FieldErrors;
 pub use journal::JournalEntry;
 pub use labs::StartedThing;
 pub use looping::{Event, LoopHandle};
+pub use metrics::Defined;
 pub use place::default_home;
 pub use runs::{LaunchRequest, MetricNow, RunView};
 pub use settings::{Power, Settings};
@@ -51,6 +55,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     owner: owner::Owner,
     labs: Option<PathBuf>,
+    seen: series_now::Seen,
 }
 
 impl Engine {
@@ -71,7 +76,15 @@ impl Engine {
                 .next("Set CURFEW_HOME to a folder that you can write to")
         })?;
         let store = store::Store::open(&home.store())?;
-        Ok(Arc::new(Self { home, store, providers, clock, owner: owner::Owner::me(), labs }))
+        Ok(Arc::new(Self {
+            home,
+            store,
+            providers,
+            clock,
+            owner: owner::Owner::me(),
+            labs,
+            seen: series_now::Seen::default(),
+        }))
     }
     /// Where everything lies.
     pub fn home(&self) -> &Home {

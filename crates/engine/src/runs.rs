@@ -2,7 +2,7 @@
 
 use crate::input::{Checks, FieldErrors, channels, curfew, dollars, entry, folder, given, hyper};
 use crate::store::RunRow;
-use crate::{Engine, random_word, who};
+use crate::{Engine, Finish, random_word, who};
 use curfew_core::curfew::Enforcer;
 use curfew_core::error::Bill;
 use curfew_core::ids::to_name;
@@ -55,6 +55,8 @@ pub struct RunView {
     pub loss: Option<MetricNow>,
     /// Epochs done and in all, where the log tells.
     pub epochs: Option<(f64, Option<f64>)>,
+    /// When it will be done, by its pace, where its log tells.
+    pub finish: Option<Finish>,
 }
 
 /// A metric's present state.
@@ -321,9 +323,12 @@ impl Engine {
     async fn view(&self, row: RunRow) -> Result<RunView> {
         let place = self.provider(&row.cloud, &row.account).map_or_else(|_| row.cloud.to_string(), |p| p.title());
         let dir = self.home.series(&row.spec.id);
-        let seen = tokio::task::spawn_blocking(move || crate::series_now::read(&dir)).await.unwrap_or_default();
+        let known = self.seen.clone();
+        let seen = tokio::task::spawn_blocking(move || known.read(&dir)).await.unwrap_or_default();
+        let status = row.status.unwrap_or_else(|| not_begun(Timestamp::UNIX_EPOCH));
         Ok(RunView {
-            status: row.status.unwrap_or_else(|| not_begun(Timestamp::UNIX_EPOCH)),
+            finish: seen.standing.as_ref().and_then(|standing| Finish::of(standing, &status)),
+            status,
             spec: row.spec,
             place,
             lab: row.lab,

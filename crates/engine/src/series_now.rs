@@ -1,19 +1,54 @@
 //! The present state of a run's loss, for lists and headers. The whole series is read by pages through `curfew-series`.
 
 use crate::MetricNow;
-use curfew_series::Progress;
+use curfew_series::Standing;
 use curfew_series::store::{Metric, Reader};
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// What a header needs.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct SeriesNow {
     pub(crate) loss: Option<MetricNow>,
     pub(crate) epochs: Option<(f64, Option<f64>)>,
+    pub(crate) standing: Option<Standing>,
 }
 
-/// Reads the summary; a series that is not there yet is simply nothing.
-pub(crate) fn read(dir: &Path) -> SeriesNow {
+/// The length and the time of change of each file that is read.
+type Version = [Option<(u64, SystemTime)>; 3];
+
+/// What was last read of each run, so that a list of a thousand runs opens only what has changed.
+#[derive(Clone, Default)]
+pub(crate) struct Seen(Arc<Mutex<HashMap<PathBuf, (Version, SeriesNow)>>>);
+
+impl Seen {
+    /// Reads the summary; a series that is not there yet is simply nothing.
+    pub(crate) fn read(&self, dir: &Path) -> SeriesNow {
+        let version = version(dir);
+        let known = |seen: &Self| {
+            // A panic elsewhere leaves the map whole: entries are put in at once.
+            let seen = seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.get(dir).filter(|(then, _)| *then == version).map(|(_, now)| now.clone())
+        };
+        if let Some(now) = known(self) {
+            return now;
+        }
+        let now = read(dir);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dir.to_owned(), (version, now.clone()));
+        now
+    }
+}
+
+fn version(dir: &Path) -> Version {
+    ["series.chunks", "series.tail", "progress.json"].map(|name| {
+        let about = std::fs::metadata(dir.join(name)).ok()?;
+        Some((about.len(), about.modified().ok()?))
+    })
+}
+
+fn read(dir: &Path) -> SeriesNow {
     let Ok(reader) = Reader::open(dir) else { return SeriesNow::default() };
     let metrics = reader.metrics();
     let loss = headline(&metrics).map(|m| MetricNow {
@@ -22,15 +57,15 @@ pub(crate) fn read(dir: &Path) -> SeriesNow {
         last: m.last,
         best: m.best.unwrap_or(m.last),
     });
-    let progress: Option<Progress> =
-        std::fs::read(dir.join("progress.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let standing = Standing::read(dir);
+    let progress = standing.map(|standing| standing.progress);
     let seen = metrics
         .iter()
         .filter_map(|m| m.last_epoch)
         .fold(None, |most: Option<f64>, e| Some(most.map_or(e, |m| m.max(e))));
-    let epoch = progress.as_ref().and_then(|p| p.epoch).or(seen);
+    let epoch = progress.and_then(|p| p.epoch).or(seen);
     let total = progress.and_then(|p| p.epochs_total).map(|n| n as f64);
-    SeriesNow { loss, epochs: epoch.map(|e| (e, total)) }
+    SeriesNow { loss, epochs: epoch.map(|e| (e, total)), standing }
 }
 
 /// The metric that a header shows: the training loss, else any loss, else the first.

@@ -4,7 +4,7 @@ use crate::FigureOptions;
 use crate::fonts;
 use crate::scale::{number, time_unit};
 use curfew_core::{Error, ErrorKind, Result};
-use curfew_series::names::{Split, family, higher_is_better};
+use curfew_series::names::{Split, family, higher_is_better, prominence};
 use curfew_series::store::{Bucket, Metric, Reader, View, Window};
 use curfew_series::{Axis, Error as SeriesError};
 use std::path::Path;
@@ -99,17 +99,7 @@ fn sorted<'a>(metrics: impl Iterator<Item = &'a Metric>) -> Vec<&'a Metric> {
 /// What a figure shows where nobody chose: the loss, in training and validation.
 fn main_family(metrics: &[Metric]) -> Vec<&Metric> {
     // The first that fits best; `metrics` is sorted by name.
-    let fits = |metric: &&Metric| {
-        let (base, _) = family(&metric.name);
-        match higher_is_better(&metric.name) {
-            _ if base == "loss" => 0,
-            Some(false) if base.contains("loss") => 1,
-            Some(false) => 2,
-            Some(true) => 3,
-            None => 4,
-        }
-    };
-    let best = metrics.iter().min_by_key(fits).map(|metric| family(&metric.name).0);
+    let best = metrics.iter().min_by_key(|metric| prominence(&metric.name)).map(|metric| family(&metric.name).0);
     sorted(metrics.iter().filter(|metric| Some(family(&metric.name).0) == best))
 }
 

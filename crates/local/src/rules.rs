@@ -1,85 +1,48 @@
-//! When a run ends by itself: a metric is no number, the watched metric is flat, it has cost enough.
+//! When a run ends by itself: a metric is no number, the watched metric is flat, it has cost enough. What each rule does
+//! with each log is `curfew-series`' and the same in every cloud.
 
-use curfew_core::money::{HourlyRate, Money};
+use curfew_core::money::{Currency, HourlyRate, Money};
 use curfew_core::run::StopRules;
 use curfew_core::say;
-use curfew_series::{Point, names};
+use curfew_series::Point;
+use curfew_series::rules::{Watch, of_form};
 use jiff::SignedDuration;
+use rust_decimal::prelude::ToPrimitive as _;
 
 /// The rules of one run, and what they have seen.
 pub(crate) struct Rules {
-    asked: StopRules,
+    watch: Watch,
     rate: Option<HourlyRate>,
-    /// The watched metric, once it is known.
-    watched: Option<String>,
-    /// Its best value and the epoch of that.
-    best: Option<(f64, f64)>,
     hit: Option<String>,
+}
+
+fn dollars(money: &Money) -> Option<f64> {
+    (money.currency() == Currency::USD).then(|| money.amount().to_f64()).flatten()
 }
 
 impl Rules {
     /// `rate`: what an hour costs, where that is known.
-    pub(crate) fn new(asked: StopRules, rate: Option<HourlyRate>) -> Self {
-        let watched = asked.metric.clone();
-        Self { asked, rate, watched, best: None, hit: None }
+    pub(crate) fn new(asked: &StopRules, rate: Option<HourlyRate>) -> Self {
+        let spend = asked.spend.as_ref().and_then(dollars);
+        let rules = of_form(asked.not_a_number, asked.flat_epochs, asked.metric.as_deref(), spend);
+        Self { watch: Watch::new(rules), rate, hit: None }
     }
 
     /// Looks at one point.
     pub(crate) fn see(&mut self, point: &Point<'_>) {
-        if self.hit.is_some() {
-            return;
-        }
-        if self.asked.not_a_number && !point.value.is_finite() {
-            let what = if point.value.is_nan() { "not a number" } else { "infinite" };
-            self.hit = Some(format!("{} is {what}", say::clean(point.metric, 80)));
-            return;
-        }
-        // All processes of a distributed run print about the same; the first stands for them.
-        if let (Some(most), Some(epoch), None | Some(0)) = (self.asked.flat_epochs, point.epoch, point.rank) {
-            self.watch(point, epoch, f64::from(most));
-        }
-    }
-
-    fn watch(&mut self, point: &Point<'_>, epoch: f64, most: f64) {
-        if self.watched.is_none() && names::family(point.metric).0.contains("loss") {
-            self.watched = Some(point.metric.to_owned());
-        }
-        if self.watched.as_deref() != Some(point.metric) || !point.value.is_finite() {
-            return;
-        }
-        let higher = names::higher_is_better(point.metric).unwrap_or(false);
-        match &mut self.best {
-            Some((best, since)) => {
-                let better = if higher { point.value > *best } else { point.value < *best };
-                if better {
-                    (*best, *since) = (point.value, epoch);
-                } else if epoch < *since {
-                    // Started again from a checkpoint: what is behind does not count against it.
-                    *since = epoch;
-                } else if epoch - *since >= most {
-                    let name = say::clean(point.metric, 80);
-                    self.hit = Some(format!("{name} has not improved for {most} epochs"));
-                }
-            }
-            None => self.best = Some((point.value, epoch)),
+        if let Some(stop) = self.watch.see(point) {
+            self.hit = Some(say::clean(&stop.why, 200));
         }
     }
 
     /// Why it should end, after it has worked for `worked`.
     pub(crate) fn hit(&mut self, worked: SignedDuration) -> Option<String> {
-        if self.hit.is_none()
-            && let (Some(most), Some(rate)) = (&self.asked.spend, &self.rate)
-            && let Ok(spent) = rate.over(worked)
-            && spent.compare(most).is_some_and(std::cmp::Ordering::is_ge)
-        {
-            self.hit = Some(format!("it has cost {}", shown(most)));
+        let spent = self.rate.as_ref().and_then(|rate| rate.over(worked).ok()).and_then(|spent| dollars(&spent));
+        if let Some(stop) = self.watch.check(worked.as_secs_f64(), spent) {
+            self.hit = Some(stop.why);
         }
         self.hit.clone()
     }
-}
-
-fn shown(money: &Money) -> String {
-    money.to_string()
 }
 
 #[cfg(test)]
@@ -87,13 +50,14 @@ mod tests {
     use super::*;
     use rust_decimal::Decimal;
 
-    /// Points as (metric, epoch, value), then why it ends.
+    /// Points as (metric, epoch, value), then why it ends after an hour at $1.
     fn check(rules: &StopRules, points: &[(&str, f64, f64)], expect: Option<&str>) {
-        let mut rules = Rules::new(rules.clone(), Some(HourlyRate::usd(Decimal::ONE)));
+        let mut rules = Rules::new(rules, Some(HourlyRate::usd(Decimal::ONE)));
         for &(metric, epoch, value) in points {
             rules.see(&Point { metric, rank: None, step: None, epoch: Some(epoch), time_ms: 0, value });
         }
         assert_eq!(rules.hit(SignedDuration::from_hours(1)).as_deref(), expect, "{points:?}");
+        assert_eq!(rules.hit(SignedDuration::from_hours(1)).as_deref(), expect, "{points:?}, asked again");
     }
 
     #[test]
@@ -101,27 +65,20 @@ mod tests {
         let none = StopRules::default();
         check(&none, &[("loss", 1.0, f64::NAN), ("loss", 99.0, 1.0)], None);
         let number = StopRules { not_a_number: true, ..none.clone() };
-        check(&number, &[("loss", 1.0, 0.5), ("loss", 2.0, f64::NAN)], Some("loss is not a number"));
-        check(&number, &[("loss", 1.0, f64::INFINITY)], Some("loss is infinite"));
-        check(&number, &[("loss", 1.0, 1e300)], None);
+        let seen = [("loss", 1.0, 0.5), ("loss", 2.0, f64::NAN)];
+        check(&number, &seen, Some("loss is not a number in epoch 2"));
+        // Mixed precision lets gradients overflow for once.
+        check(&number, &[("loss", 1.0, 0.5), ("grad_norm", 2.0, f64::INFINITY)], None);
+        let named = StopRules { metric: Some("grad_norm".into()), ..number };
+        check(&named, &[("grad_norm", 2.0, f64::INFINITY)], Some("grad_norm is infinite in epoch 2"));
+        check(&named, &seen, Some("loss is not a number in epoch 2"));
         let flat = StopRules { flat_epochs: Some(2), ..none.clone() };
-        check(
-            &flat,
-            &[("loss", 1.0, 0.5), ("loss", 2.0, 0.6), ("loss", 3.0, 0.5)],
-            Some("loss has not improved for 2 epochs"),
-        );
-        check(&flat, &[("loss", 1.0, 0.5), ("loss", 2.0, 0.6), ("loss", 3.0, 0.4), ("loss", 4.0, 0.4)], None);
-        check(&flat, &[("acc", 1.0, 0.5), ("acc", 9.0, 0.5)], None);
-        check(&flat, &[("loss", 9.0, 0.5), ("loss", 1.0, 0.6), ("loss", 2.0, 0.6)], None);
+        let seen = [("acc", 1.0, 0.5), ("loss", 1.0, 0.5), ("loss", 2.0, 0.6), ("loss", 3.0, 0.5)];
+        check(&flat, &seen, Some("loss has not become better than 0.5 for 2 epochs"));
         let named = StopRules { metric: Some("acc".into()), ..flat };
-        check(
-            &named,
-            &[("acc", 1.0, 0.5), ("acc", 2.0, 0.4), ("acc", 3.0, 0.5)],
-            Some("acc has not improved for 2 epochs"),
-        );
-        check(&named, &[("acc", 1.0, 0.5), ("acc", 2.0, 0.6), ("acc", 3.0, 0.7)], None);
+        check(&named, &seen, None);
         let spend = |usd| StopRules { spend: Some(Money::usd(usd)), ..none.clone() };
-        check(&spend(Decimal::ONE), &[], Some("it has cost $1.00"));
+        check(&spend(Decimal::ONE), &[], Some("it has cost $1.00, its limit is $1.00"));
         check(&spend(Decimal::TWO), &[], None);
     }
 }

@@ -2,19 +2,19 @@
 
 use crate::rules::Rules;
 use curfew_core::{Error, Result, Timestamp};
-use curfew_series::store::Writer;
-use curfew_series::{Definitions, Progress, Recogniser};
+use curfew_series::{Definitions, Keeper};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
+/// Where scripts leave TensorBoard's event files, below the folder they run in, when nobody says where.
+const EVENTS: [&str; 4] = ["runs", "logs", "lightning_logs", "tensorboard"];
+
 /// Reads output and keeps its metrics.
 pub(crate) struct Series {
-    recogniser: Recogniser,
-    writer: Option<Writer>,
-    appended: bool,
-    folder: PathBuf,
-    told: Progress,
+    /// Absent where the folder cannot be written: the log holds all of it.
+    keeper: Option<Keeper>,
+    log: PathBuf,
     rules: Rules,
 }
 
@@ -41,81 +41,55 @@ pub(crate) fn definitions(code: &Path) -> Result<Option<Definitions>> {
 }
 
 impl Series {
-    /// Opens the series in `folder`. That it cannot be kept does not stop a run: it is said in the supervisor's log.
-    pub(crate) fn open(folder: &Path, definitions: Option<&Definitions>, rules: Rules) -> Self {
-        let recogniser = Recogniser::new(definitions).or_else(|e| {
+    /// Opens the series in `folder`, for a log that is read from `begins` on. That it cannot be kept does not stop a run:
+    /// it is said in the supervisor's log.
+    pub(crate) fn open(
+        folder: &Path,
+        log: PathBuf,
+        begins: u64,
+        definitions: Option<&Definitions>,
+        rules: Rules,
+    ) -> Self {
+        let keeper = Keeper::open(folder, definitions, begins).or_else(|e| {
             complain(&e);
-            Recogniser::new(None)
+            Keeper::open(folder, None, begins)
         });
-        let writer = Writer::open(folder).map_err(|e| complain(&e)).ok();
-        Self {
-            recogniser: recogniser.expect("no definitions are always right"),
-            writer,
-            appended: false,
-            rules,
-            folder: folder.to_owned(),
-            told: Progress::default(),
+        Self { keeper: keeper.map_err(|e| complain(&e)).ok(), log, rules }
+    }
+    /// Also reads TensorBoard's event files from these folders and, below `code`, from where they usually are.
+    pub(crate) fn watch_events(&mut self, outputs: impl IntoIterator<Item = PathBuf>, code: &Path) {
+        let below = EVENTS.iter().map(|name| code.join(name));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.watch_events(outputs.into_iter().chain(below));
         }
     }
     /// Reads what arrived.
     pub(crate) fn push(&mut self, bytes: &[u8], now: Timestamp) {
-        let (writer, appended, rules) = (&mut self.writer, &mut self.appended, &mut self.rules);
-        self.recogniser.push(bytes, now.as_millisecond(), &mut |point| {
-            keep(writer, appended, &point);
-            rules.see(&point);
-        });
+        let rules = &mut self.rules;
+        let pushed = self.keeper.as_mut().map(|keeper| keeper.push(bytes, now.as_millisecond(), &mut |p| rules.see(p)));
+        said(pushed);
     }
     /// Why a stop rule wants the end, after so much work.
     pub(crate) fn wants_end(&mut self, worked: SignedDuration) -> Option<String> {
         self.rules.hit(worked)
     }
-    /// Lets others see what was read.
-    pub(crate) fn flush(&mut self) {
-        self.tell_progress();
-        if std::mem::take(&mut self.appended)
-            && let Some(writer) = &mut self.writer
-            && let Err(e) = writer.flush()
-        {
-            complain(&e);
-        }
-    }
-    /// How far the run has come, beside its series: readers show "epoch 31 of 60" and work out when it is done.
-    fn tell_progress(&mut self) {
-        let progress = self.recogniser.progress();
-        if self.writer.is_none() || progress == self.told {
-            return;
-        }
-        self.told = progress;
-        // Whole or not at all, for readers; not synced, since the log holds the truth.
-        let part = self.folder.join("progress.json.part");
-        let written = serde_json::to_vec(&progress)
-            .map_err(std::io::Error::from)
-            .and_then(|json| std::fs::write(&part, json))
-            .and_then(|()| std::fs::rename(&part, self.folder.join("progress.json")));
-        if let Err(e) = written {
-            eprintln!("{} how far the run is cannot be told: {e}", Timestamp::now());
-        }
+    /// Lets others see what was read, and takes over what the user now says of the metrics.
+    pub(crate) fn flush(&mut self, now: Timestamp) {
+        let Some(keeper) = &mut self.keeper else { return };
+        said(Some(keeper.flush(now.as_millisecond())));
+        said(Some(keeper.take_definitions(&self.log, now.as_millisecond()).map(drop)));
     }
     /// The last line, and everything to the disk.
     pub(crate) fn finish(&mut self, now: Timestamp) {
-        let (writer, appended) = (&mut self.writer, &mut self.appended);
-        self.recogniser.finish(now.as_millisecond(), &mut |point| keep(writer, appended, &point));
-        self.tell_progress();
-        if let Some(writer) = &mut self.writer
-            && let Err(e) = writer.flush().and_then(|()| writer.sync())
-        {
-            complain(&e);
-        }
+        self.flush(now);
+        let Some(keeper) = &mut self.keeper else { return };
+        said(Some(keeper.finish(now.as_millisecond(), &mut |_| ())));
     }
 }
 
-fn keep(writer: &mut Option<Writer>, appended: &mut bool, point: &curfew_series::Point<'_>) {
-    let Some(open) = writer else { return };
-    *appended = true;
-    if let Err(e) = open.append(point) {
+fn said(result: Option<curfew_series::Result<()>>) {
+    if let Some(Err(e)) = result {
         complain(&e);
-        // Once, not for each point of a full disk; the log holds the rest, and can be read again.
-        *writer = None;
     }
 }
 

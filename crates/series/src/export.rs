@@ -47,6 +47,57 @@ fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
+/// What a run's points are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values: see [`csv`].
+    Csv,
+    /// See [`json`].
+    Json,
+    /// See [`parquet`](parquet()).
+    Parquet,
+    /// A TensorBoard event file: see [`tensorboard`].
+    TensorBoard,
+}
+
+impl Format {
+    /// By a file's extension, or its name's middle for event files: `csv`, `json`, `parquet`, `tfevents`.
+    pub fn of_extension(extension: &str) -> Option<Format> {
+        let all = [Format::Csv, Format::Json, Format::Parquet, Format::TensorBoard];
+        all.into_iter().find(|format| format.extension().eq_ignore_ascii_case(extension))
+    }
+
+    /// The extension, without the dot.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Format::Csv => "csv",
+            Format::Json => "json",
+            Format::Parquet => "parquet",
+            Format::TensorBoard => "tfevents",
+        }
+    }
+
+    /// For a download's header.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Format::Csv => "text/csv; charset=utf-8",
+            Format::Json => "application/json",
+            Format::Parquet => "application/vnd.apache.parquet",
+            Format::TensorBoard => "application/octet-stream",
+        }
+    }
+
+    /// Writes every point of the metrics `ids`, of all where there are none.
+    pub fn write(self, reader: &Reader, ids: &[MetricId], out: &mut (impl Write + Send)) -> Result<()> {
+        match self {
+            Format::Csv => csv(reader, ids, out),
+            Format::Json => json(reader, ids, out),
+            Format::Parquet => parquet(reader, ids, out),
+            Format::TensorBoard => tensorboard(reader, ids, out),
+        }
+    }
+}
+
 /// Comma-separated values (RFC 4180), one point a line: metric, rank, step, epoch, time, value, attempt, overridden.
 /// With no `ids`, all metrics.
 pub fn csv(reader: &Reader, ids: &[MetricId], out: &mut impl Write) -> Result<()> {

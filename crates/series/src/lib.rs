@@ -5,6 +5,7 @@
 //! - [`recognise`]: bytes of a log become [`Point`]s, whatever library printed them.
 //! - [`definitions`]: what the user says of a run's metrics: other expressions, names to change, hide and merge.
 //! - [`tail`]: a log as it grows, and a log read again.
+//! - [`keep`]: a run's output on its way into its series.
 //! - [`store`]: points are kept whole, in compressed chunks that another process can read as they grow.
 //! - [`export`], [`tbevents`]: series as CSV, JSON, Parquet and TensorBoard events, and events that a script wrote itself.
 //! - [`smooth`], [`pace`], [`rules`]: curves made smooth, when a run will be done, when it should stop by itself.
@@ -12,6 +13,7 @@
 pub mod definitions;
 mod error;
 pub mod export;
+pub mod keep;
 pub mod names;
 pub mod pace;
 mod point;
@@ -24,5 +26,6 @@ pub mod tbevents;
 
 pub use definitions::Definitions;
 pub use error::{Error, Result};
+pub use keep::{Keeper, Standing};
 pub use point::{Axis, Point, Progress};
 pub use recognise::Recogniser;

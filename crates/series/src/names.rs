@@ -51,6 +51,24 @@ pub fn family(name: &str) -> (String, Split) {
     (if base.is_empty() { "value".into() } else { base.join("_") }, split)
 }
 
+/// Whether the name is a loss's, in training or validation.
+pub fn is_loss(name: &str) -> bool {
+    words(name).any(|word| word.contains("loss"))
+}
+
+/// How much a metric is what a picture shows where nobody chose, least first: the loss, other losses, what else is to be
+/// lowered, scores, the rest.
+pub fn prominence(name: &str) -> u8 {
+    let (base, _) = family(name);
+    match higher_is_better(name) {
+        _ if base == "loss" => 0,
+        Some(false) if base.contains("loss") => 1,
+        Some(false) => 2,
+        Some(true) => 3,
+        None => 4,
+    }
+}
+
 /// Whether a larger value is the better one, where the name tells.
 pub fn higher_is_better(name: &str) -> Option<bool> {
     const HIGHER: &[&str] = &[

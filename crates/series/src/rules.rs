@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::Point;
-use crate::names::higher_is_better;
+use crate::names::{higher_is_better, is_loss};
 
 /// A reason to stop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,8 +20,9 @@ pub enum Rule {
     },
     /// A metric has not become better for so many epochs; where no epochs are printed, for so many of its points.
     Flat {
-        /// The metric's name, as kept.
-        metric: String,
+        /// The metric's name, as kept; the first loss printed where none is named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metric: Option<String>,
         /// For how many epochs.
         epochs: f64,
         /// By how much a value must beat the best to be better.
@@ -40,6 +41,24 @@ pub enum Rule {
     },
 }
 
+/// The rules of a launch form. A metric that is named is watched for both; no other unnamed one is than a loss.
+pub fn of_form(
+    not_a_number: bool,
+    flat_epochs: Option<u32>,
+    metric: Option<&str>,
+    spend_usd: Option<f64>,
+) -> Vec<Rule> {
+    let metric = metric.map(str::to_owned);
+    let mut rules = Vec::new();
+    if not_a_number {
+        rules.push(Rule::NotANumber { metric: None });
+        rules.extend(metric.is_some().then(|| Rule::NotANumber { metric: metric.clone() }));
+    }
+    rules.extend(flat_epochs.map(|epochs| Rule::Flat { metric, epochs: f64::from(epochs), min_delta: 0.0 }));
+    rules.extend(spend_usd.map(|usd| Rule::Spend { usd }));
+    rules
+}
+
 /// A run is to be stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stop {
@@ -55,6 +74,8 @@ pub struct Watch {
     rules: Vec<Rule>,
     /// By rule and rank: the best value, and where it was seen.
     best: BTreeMap<(usize, Option<u32>), Best>,
+    /// By rule: the loss that a rule without a name watches.
+    losses: BTreeMap<usize, String>,
     stopped: bool,
 }
 
@@ -68,7 +89,7 @@ struct Best {
 impl Watch {
     /// Watches with these rules.
     pub fn new(rules: Vec<Rule>) -> Watch {
-        Watch { rules, best: BTreeMap::new(), stopped: false }
+        Watch { rules, best: BTreeMap::new(), losses: BTreeMap::new(), stopped: false }
     }
 
     /// Takes a point; says whether the run is to be stopped for it.
@@ -79,10 +100,15 @@ impl Watch {
         for (at, rule) in self.rules.iter().enumerate() {
             let why = match rule {
                 Rule::NotANumber { metric } => not_a_number(metric.as_deref(), point),
-                Rule::Flat { metric, epochs, min_delta } if metric == point.metric => {
-                    flat(&mut self.best, (at, point.rank), *epochs, *min_delta, point)
+                Rule::Flat { metric, epochs, min_delta } => {
+                    let watched = metric.as_ref().or_else(|| self.losses.get(&at));
+                    let watches = watched.map_or_else(|| is_loss(point.metric), |name| name == point.metric);
+                    if watches && watched.is_none() {
+                        self.losses.insert(at, point.metric.to_owned());
+                    }
+                    watches.then(|| flat(&mut self.best, (at, point.rank), *epochs, *min_delta, point)).flatten()
                 }
-                Rule::Flat { .. } | Rule::Spend { .. } | Rule::Time { .. } => None,
+                Rule::Spend { .. } | Rule::Time { .. } => None,
             };
             if let Some(why) = why {
                 self.stopped = true;

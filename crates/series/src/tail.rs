@@ -139,12 +139,13 @@ fn read_number(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Reads a whole log again, with other definitions, into `writer` (of a folder of its own; see [`Writer::replace`]).
+/// Reads a log again from `from` on, with other definitions, into `writer` (of a folder of its own; see [`Writer::replace`]).
 ///
 /// Times are those noted in `arrivals`; what is not noted arrived at `otherwise_ms`. Returns the recogniser, which can
 /// go on where the log ended, and how far that was.
 pub fn read_again(
     log: &Path,
+    from: u64,
     arrivals: &Path,
     otherwise_ms: i64,
     definitions: Option<&Definitions>,
@@ -152,7 +153,7 @@ pub fn read_again(
 ) -> Result<(Recogniser, u64)> {
     let notes = read_arrivals(arrivals)?.notes;
     let mut recogniser = Recogniser::new(definitions)?;
-    let mut tail = LogTail::new(log, 0);
+    let mut tail = LogTail::new(log, from);
     let mut bytes = vec![0; 1 << 18];
     let mut next = 0;
     let mut failed = None;
@@ -224,7 +225,7 @@ mod tests {
         Arrivals::open(&notes).unwrap().note(27, 4_000).unwrap();
         let definitions = Definitions { rename: [("loss".into(), "fall".into())].into(), ..Definitions::default() };
         let mut writer = Writer::open(&dir.path().join("series")).unwrap();
-        let (_, offset) = read_again(&log, &notes, 9_000, Some(&definitions), &mut writer).unwrap();
+        let (_, offset) = read_again(&log, 0, &notes, 9_000, Some(&definitions), &mut writer).unwrap();
         assert_eq!(offset, 36);
         let reader = Reader::open(&dir.path().join("series")).unwrap();
         let id = reader.find("fall", None).unwrap();

@@ -186,6 +186,11 @@ impl EventFolder {
         EventFolder { dir: dir.to_owned(), offsets: BTreeMap::new() }
     }
 
+    /// Reads everything again at the next [`EventFolder::read`].
+    pub fn rewind(&mut self) {
+        self.offsets.clear();
+    }
+
     /// Reads what was written since. A damaged file is reported once, after the others were read, and then left alone.
     pub fn read(&mut self, sink: &mut impl FnMut(Point<'_>)) -> Result<()> {
         let mut files = Vec::new();

@@ -6,10 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use curfew_series::Recogniser;
+use curfew_series::store::{Reader, Writer};
+use curfew_series::tbevents::EventFolder;
+use curfew_series::{Point, Recogniser, export};
 use serde::Deserialize;
 
 /// What a script says of one metric, from the library's own history.
@@ -23,10 +26,39 @@ struct Fact {
     last_epoch: Option<f64>,
 }
 
+#[derive(Debug, PartialEq, Deserialize)]
 struct Seen {
     step: Option<u64>,
     epoch: Option<f64>,
     value: f64,
+}
+
+type Found = BTreeMap<String, Vec<Seen>>;
+
+/// What `assets/runners/curfew_recognise.py` finds in a log.
+fn in_python(python: &std::ffi::OsStr, log: &[u8]) -> Found {
+    const READ: &str = "import json, sys
+from curfew_recognise import Recogniser
+recogniser, found = Recogniser(), {}
+points = [*recogniser.push(sys.stdin.buffer.read()), *recogniser.finish()]
+for metric, rank, step, epoch, value in points:
+    found.setdefault(metric, []).append({'step': step, 'epoch': epoch, 'value': value})
+json.dump(found, sys.stdout)";
+    let runners = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/runners");
+    let mut child = Command::new(python)
+        .args(["-c", READ])
+        .env("PYTHONPATH", runners)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(log).unwrap();
+    drop(input);
+    let out = child.wait_with_output().unwrap();
+    assert!(out.status.success());
+    serde_json::from_slice(&out.stdout).unwrap()
 }
 
 fn check(script: &str) -> BTreeMap<String, usize> {
@@ -36,7 +68,7 @@ fn check(script: &str) -> BTreeMap<String, usize> {
     let (log, facts) = (dir.path().join("log"), dir.path().join("facts.json"));
     // Output and errors go to one file, as a run's do.
     let out = File::create(&log).unwrap();
-    let status = Command::new(python)
+    let status = Command::new(&python)
         .arg(scripts.join(script))
         .env("CURFEW_FACTS", &facts)
         .env("PYTHONUNBUFFERED", "1")
@@ -49,7 +81,7 @@ fn check(script: &str) -> BTreeMap<String, usize> {
     let log = fs::read(&log).unwrap();
     let text = String::from_utf8_lossy(&log);
     assert!(status.success(), "{script} failed:\n{text}");
-    let mut series: BTreeMap<String, Vec<Seen>> = BTreeMap::new();
+    let mut series: Found = BTreeMap::new();
     let mut recogniser = Recogniser::new(None).unwrap();
     let mut keep = |point: curfew_series::Point<'_>| {
         let seen = Seen { step: point.step, epoch: point.epoch, value: point.value };
@@ -59,6 +91,7 @@ fn check(script: &str) -> BTreeMap<String, usize> {
         recogniser.push(piece, 0, &mut keep);
     }
     recogniser.finish(0, &mut keep);
+    assert_eq!(in_python(&python, &log), series, "{script}: the reader of a run's entry point sees the same");
     let facts: Vec<Fact> = serde_json::from_slice(&fs::read(&facts).unwrap()).unwrap();
     assert!(facts.iter().any(|fact| fact.points > 0), "{script} says nothing");
     for fact in facts {
@@ -138,4 +171,40 @@ fn keras() {
 #[ignore = "needs CURFEW_ML_PYTHON"]
 fn tqdm() {
     check_names("tqdm_postfix.py", &["acc", "loss"]);
+}
+
+/// What we export, TensorBoard reads; what TensorBoard writes, we read.
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn tensorboard() {
+    let python = std::env::var_os("CURFEW_ML_PYTHON").expect("CURFEW_ML_PYTHON names a Python that has the libraries");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/libraries/tensorboard_events.py");
+    let dir = tempfile::tempdir().unwrap();
+    let (series, ours, theirs) = (dir.path().join("series"), dir.path().join("ours"), dir.path().join("theirs"));
+    for folder in [&series, &ours, &theirs] {
+        fs::create_dir(folder).unwrap();
+    }
+    let mut writer = Writer::open(&series).unwrap();
+    for step in 0..1_000_u32 {
+        let (step, value) = (Some(step.into()), f64::from(step) / 8.0);
+        writer.append(&Point { metric: "val/loss", rank: None, step, epoch: None, time_ms: 1_000, value }).unwrap();
+    }
+    drop(writer);
+    let mut out = File::create(ours.join("events.out.tfevents.0.run")).unwrap();
+    export::tensorboard(&Reader::open(&series).unwrap(), &[], &mut out).unwrap();
+    let said = Command::new(python).arg(script).args([&ours, &theirs]).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let seen: BTreeMap<String, (u64, u64, f64, u64, f64)> = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(seen, [("val/loss".to_owned(), (1_000, 0, 0.0, 999, 124.875))].into());
+
+    let mut found: Found = BTreeMap::new();
+    let mut keep = |point: Point<'_>| {
+        let seen = Seen { step: point.step, epoch: point.epoch, value: point.value };
+        found.entry(point.metric.to_owned()).or_default().push(seen);
+    };
+    EventFolder::new(&theirs).read(&mut keep).unwrap();
+    let last = |name: &str| found[name].last().map(|seen| (seen.step, seen.value));
+    assert_eq!((found.len(), found["loss"].len()), (2, 5));
+    assert_eq!(last("epoch_accuracy"), Some((Some(4), 1.0)));
+    assert_eq!(last("loss").map(|(step, value)| (step, (value * 1e6).round())), Some((Some(4), 200_000.0)));
 }

@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::Path;
 
-use curfew_series::store::{Bucket, MetricId, Reader, Stored, View, Window, Writer};
+use curfew_series::store::{Bucket, MetricId, Reader, Spot, Stored, View, Window, Writer};
 use curfew_series::{Axis, Error, Point};
 use proptest::prelude::*;
 
@@ -92,6 +92,36 @@ fn a_restart_does_not_draw_backwards() {
     }
     let overridden = all(&reader, id).iter().filter(|point| point.overridden).count();
     assert_eq!(overridden, 200);
+    let spots = reader.spots(id, &Window::whole(Axis::Step, 1000)).unwrap();
+    assert_eq!(spots.len(), 120, "what was gone over again has no place of its own");
+    assert!(spots.windows(2).all(|pair| pair[0].x < pair[1].x));
+}
+
+/// Of a long run every 512th point is told; close by, each one.
+#[test]
+fn a_place_tells_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    for step in 0..100_000_u64 {
+        let time_ms = 1_000_000 + i64::try_from(step).unwrap() * 20;
+        let epoch = Some((step / 1_000) as f64);
+        writer.append(&Point { metric: "loss", rank: None, step: Some(step), epoch, time_ms, value: 1.0 }).unwrap();
+    }
+    writer.flush().unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let id = reader.find("loss", None).unwrap();
+    let right = |spot: &Spot| {
+        let step = spot.step.unwrap();
+        spot.x.total_cmp(&(step as f64)).is_eq()
+            && spot.time_ms == 1_000_000 + i64::try_from(step).unwrap() * 20
+            && spot.epoch == Some((step / 1_000) as f64)
+    };
+    let whole = reader.spots(id, &Window::whole(Axis::Step, 1_000)).unwrap();
+    assert!(whole.len() > 190 && whole.len() <= 2_001 && whole.iter().all(right), "{}", whole.len());
+    assert!(whole.windows(2).all(|pair| pair[1].x - pair[0].x <= 512.0));
+    let window = Window { range: Some((50_000.0, 50_099.0)), ..Window::whole(Axis::Step, 1_000) };
+    let near = reader.spots(id, &window).unwrap();
+    assert!(near.len() == 100 && near.iter().all(right));
 }
 
 #[test]

@@ -17,12 +17,13 @@ struct RuleVector {
 struct ExpectedStop {
     line: usize,
     rule: usize,
+    why: String,
 }
 
 #[test]
 fn rules_stop_where_the_vectors_say() {
     let vectors: Vec<RuleVector> = serde_json::from_str(include_str!("../vectors/rules.json")).unwrap();
-    assert!(vectors.len() >= 9);
+    assert!(vectors.len() >= 13);
     for vector in vectors {
         let mut watch = Watch::new(vector.rules);
         let mut recogniser = Recogniser::new(None).unwrap();
@@ -30,7 +31,7 @@ fn rules_stop_where_the_vectors_say() {
         for (line, text) in (1..).zip(vector.log.split_inclusive('\n')) {
             recogniser.push(text.as_bytes(), 0, &mut |point| {
                 if let Some(seen) = watch.see(&point) {
-                    stop.get_or_insert(ExpectedStop { line, rule: seen.rule });
+                    stop.get_or_insert(ExpectedStop { line, rule: seen.rule, why: seen.why });
                 }
             });
         }

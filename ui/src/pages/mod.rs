@@ -3,11 +3,14 @@
 //! Invariant: nothing here does I/O, knows the engine or reads a clock; `now` is in the view. Text from outside goes
 //! through [`Name`] (control characters made visible) and through the templates' escaping.
 
+pub mod compare;
 pub mod dialog;
 pub mod endpoint;
 pub mod endpoints;
 pub mod fault;
+pub mod figure;
 pub mod labs;
+pub mod metrics;
 pub mod parts;
 pub mod plan;
 pub mod proof;

@@ -42,6 +42,10 @@ pub struct Run {
     pub stop_checked: String,
     /// What was asked for.
     pub facts: Vec<(&'static str, Name)>,
+    /// How many more metrics there are than are listed.
+    pub metrics_left: usize,
+    /// When it began to cost, in milliseconds since 1970.
+    pub began_ms: i64,
     /// Money an hour in US dollars, for the chart's readout; `None` where it is not known or not billed.
     pub usd_per_hour: Option<String>,
 }

@@ -1,8 +1,12 @@
 //! Addresses and what answers them. Here is the I/O: the engine is asked, views are made, pages are drawn.
 
+mod compare;
 mod endpoints;
+mod export;
+mod figure;
 mod host;
 mod labs;
+mod metrics;
 mod run;
 mod series;
 mod settings;
@@ -30,6 +34,16 @@ pub fn router(app: App) -> Router {
         .route("/runs", get(train::page).post(train::launch))
         .route("/runs/{id}", get(run::page))
         .route("/runs/{id}/series.json", get(series::json))
+        .route("/runs/{id}/panels.json", get(series::panels_json))
+        .route("/runs/{id}/figure", get(figure::ask))
+        .route("/runs/{id}/figure/file", get(figure::file))
+        .route("/runs/{id}/figure/save", post(figure::save))
+        .route("/runs/{id}/metrics", get(metrics::page).post(metrics::save))
+        .route("/runs/{id}/metrics/lines", post(metrics::lines))
+        .route("/runs/{id}/export", get(export::ask))
+        .route("/runs/{id}/export/{format}", get(export::file).post(export::save))
+        .route("/compare", get(compare::page))
+        .route("/compare/series.json", get(compare::json))
         .route("/runs/{id}/log", get(run::log))
         .route("/runs/{id}/extend", get(run::ask_extend).post(run::extend))
         .route("/runs/{id}/stop", get(run::ask_stop).post(run::stop))

@@ -16,7 +16,7 @@ use curfew_core::{Error, ErrorKind, Result, RunId, say};
 use std::time::{Duration, Instant};
 
 /// How many metrics the table shows.
-const METRICS: usize = 200;
+const METRICS: usize = 60;
 /// How often the page's wait looks at the run's files.
 const LOOK: Duration = Duration::from_millis(60);
 
@@ -55,11 +55,12 @@ pub(crate) async fn page(State(app): State<App>, Path(run): Path<String>, query:
     let view = app.engine().run(&app.cx(), &run).await?;
     let mut shell = app.shell("train", say::clean(&view.spec.name, 80), format!("/runs/{run}")).await?;
     shell.cursor = place(&shell.cursor, &files);
-    let (metrics, told) = match series::metrics(app.engine().home(), &run, METRICS).await {
+    let ((metrics, left), told) = match series::metrics(app.engine().home(), &run, METRICS).await {
         Ok(metrics) => (metrics, Vec::new()),
-        Err(error) => (Vec::new(), vec![Told::from(&error)]),
+        Err(error) => ((Vec::new(), 0), vec![Told::from(&error)]),
     };
     let mut page = views::run::run(shell, &view, metrics);
+    page.metrics_left = left;
     page.told = told;
     Ok(Html::of(&page).into_response())
 }

@@ -1,7 +1,9 @@
 //! From what the engine knows to what a page shows. Pure: the I/O has been done by the routes.
 
+pub mod compare;
 pub mod endpoint;
 pub mod labs;
+pub mod metrics;
 pub mod run;
 pub mod settings;
 pub mod shell;

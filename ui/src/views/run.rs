@@ -5,9 +5,8 @@ use crate::pages::parts::{Name, Price, number};
 use crate::pages::run::{MetricRow, Run as Page, Stat};
 use crate::pages::shell::Shell;
 use curfew_core::curfew::Enforcer;
-use curfew_core::run::RunState;
-use curfew_core::{Cost, HourlyRate, Money, Timestamp, say};
-use curfew_engine::RunView;
+use curfew_core::{Cost, HourlyRate, say};
+use curfew_engine::{Finish, RunView};
 use jiff::{SignedDuration, Zoned};
 use rust_decimal::prelude::ToPrimitive as _;
 
@@ -51,6 +50,7 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
         going,
         extend,
         model: status.model.as_ref().map(Name::from),
+        metrics_left: 0,
         metrics,
         stop_rules: stop_rules(run),
         stop_checked: match &status.curfew {
@@ -60,24 +60,10 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
             _ => String::new(),
         },
         facts,
+        began_ms: began.as_millisecond(),
         usd_per_hour: status.rate.amount().and_then(|HourlyRate(m)| m.amount().to_f64()).map(|usd| usd.to_string()),
         shell,
     }
-}
-
-/// When it will be done, from its pace; `None` while that cannot be told.
-pub(crate) fn done_at(run: &RunView, now: Timestamp) -> Option<Timestamp> {
-    let (done, total) = (run.epochs?.0, run.epochs?.1?);
-    let started = run.status.started.filter(|_| run.status.state == RunState::Running)?;
-    // The first tenth of an epoch says more about starting up than about the pace.
-    if done < 0.1 || total < done {
-        return None;
-    }
-    let spent = now.duration_since(started).as_secs_f64();
-    let left = spent * (total - done) / done;
-    (left.is_finite() && left < 366.0 * 86_400.0)
-        .then(|| now.checked_add(SignedDuration::try_from_secs_f64(left).ok()?).ok())
-        .flatten()
 }
 
 fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
@@ -108,14 +94,12 @@ fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
     } else {
         Stat { id: "so-far", value: so_far.main, label: so_far.note, words: true }
     });
-    if let Some(done) = done_at(run, now.timestamp()) {
-        let whole = done.duration_since(status.started.unwrap_or(done));
-        let cost: Cost<Money> = status.rate.clone().map(|rate| rate.over(whole));
-        let cost = Price::of(&cost, zone);
-        if cost.known {
-            stats.push(stat("to-finish", cost.main, "to finish, from its pace".into()));
+    if let Some(finish) = &run.finish {
+        if let Some(cost) = finish.cost(status, now.timestamp()) {
+            let band = cost.band.map_or_else(String::new, |band| format!(", ± {band}"));
+            stats.push(stat("to-finish", cost.whole.to_string(), format!("to finish{band} · estimated")));
         }
-        stats.push(stat("done", say::when(done, now), "done, about".into()));
+        stats.push(stat("done", say::when(finish.at, now), format!("done, about{}", between(finish, now))));
     }
     if let Some(started) = status.started {
         let took = status.ended.unwrap_or(now.timestamp()).duration_since(started);
@@ -137,12 +121,22 @@ fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
     stats
 }
 
+/// " · 21:35 to 21:47", where the pace is uneven enough to say so.
+fn between(finish: &Finish, now: &Zoned) -> String {
+    match finish.latest {
+        Some(latest) if latest.duration_since(finish.soonest) < SignedDuration::from_mins(2) => String::new(),
+        Some(latest) => format!(" · {} to {}", say::when(finish.soonest, now), say::when(latest, now)),
+        None => " · its pace is uneven".into(),
+    }
+}
+
 fn stop_rules(run: &RunView) -> Vec<String> {
     let stop = &run.spec.stop;
     let metric = stop.metric.as_deref().map_or_else(|| "loss".to_owned(), |m| say::clean(m, 60));
     let mut rules = Vec::new();
     if stop.not_a_number {
-        rules.push(format!("{metric} is not a number"));
+        let or = stop.metric.as_ref().map_or_else(String::new, |_| format!(" or {metric}"));
+        rules.push(format!("loss{or} is not a number"));
     }
     if let Some(n) = stop.flat_epochs {
         rules.push(format!("{metric} is flat for {}", say::count(n as usize, "epoch", "epochs")));

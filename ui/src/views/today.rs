@@ -114,8 +114,8 @@ fn line(run: &RunView, now: &Zoned) -> String {
         Cost::Unknown { .. } => "price unknown".into(),
         Cost::NotBilled { .. } => "not billed".into(),
     });
-    if let Some(done) = super::run::done_at(run, now.timestamp()) {
-        parts.push(format!("done about {}", say::when(done, now)));
+    if let Some(finish) = &run.finish {
+        parts.push(format!("done about {}", say::when(finish.at, now)));
     }
     parts.join(" · ")
 }

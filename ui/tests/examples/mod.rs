@@ -12,7 +12,7 @@ use curfew_core::verdict::judge;
 use curfew_core::{
     AccountId, CloudId, Cost, Curfew, Enforcer, ErrorKind, Gap, HourlyRate, MachineRef, Money, RegionName, Timestamp,
 };
-use curfew_engine::{EndpointView, MetricNow, NightRow, RunView, SweepReport, SweepRow, Today};
+use curfew_engine::{EndpointView, Finish, MetricNow, NightRow, RunView, SweepReport, SweepRow, Today};
 use curfew_ui::pages::parts::{Name, Spark};
 use curfew_ui::pages::shell::{AccountDot, Shell};
 use curfew_ui::views::shell::{Place, shell};
@@ -89,6 +89,15 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
         lab: None,
         loss: Some(MetricNow { name: "loss".into(), count: 1860, last: 0.412, best: 0.388 }),
         epochs: Some((31.0, Some(60.0))),
+        finish: (state == RunState::Running).then(|| Finish {
+            unit: "epochs",
+            done: 31.0,
+            total: 60.0,
+            per_second: 0.0065,
+            at: at(74),
+            soonest: at(69),
+            latest: Some(at(81)),
+        }),
     }
 }
 
@@ -96,6 +105,7 @@ pub(crate) fn failed_run() -> RunView {
     let mut view = run("broken-4k2m", "broken", RunState::Failed);
     view.loss = None;
     view.epochs = None;
+    view.finish = None;
     view.status.exit_code = Some(1);
     view.status.failure = Some(Failure {
         what: "The script ended with exit code 1.".into(),

@@ -12,6 +12,7 @@ use curfew_ui::pages::Html;
 use curfew_ui::pages::dialog::{Asked, Confirm};
 use curfew_ui::pages::endpoints::Endpoints;
 use curfew_ui::pages::fault::Fault;
+use curfew_ui::pages::figure::{Export, SaveFigure, Saved};
 use curfew_ui::pages::labs::{Guided, Labs};
 use curfew_ui::pages::parts::{Field, Text, Told};
 use curfew_ui::pages::run::MetricRow;
@@ -86,6 +87,33 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         view.epochs = Some((60.0, Some(60.0)));
         Html::of(&views::run::run(frame(&local, "train", "done"), &view, metrics()))
     });
+
+    add("figure", &|| {
+        let state = "x=step&metric=loss&metric=val_loss&smoothing=0.6".to_owned();
+        let says = "loss, val_loss by step, smoothed 0.6, as in the chart.".into();
+        Html::of(&SaveFigure { id: "iris-7f3a".into(), can_save: false, state, says, told: vec![] })
+    });
+    add("export", &|| {
+        let says = "All 1,860 points of 3 metrics: nothing is sampled or cut.".into();
+        Html::of(&Export { id: "iris-7f3a".into(), can_save: true, says, told: vec![] })
+    });
+    add("saved", &|| Html::of(&Saved { path: Some(Name::from("/home/lab-03/iris-7f3a.svg")) }));
+    let comparison = |n: usize, chosen: &[usize]| {
+        let mut all = many_runs(n);
+        for (i, run) in all.iter_mut().enumerate() {
+            run.spec.hyper.insert("learning-rate".into(), format!("{}", [0.1, 0.01, 0.001][i % 3]));
+            run.spec.hyper.insert("opt<b>".into(), if i == 0 { NASTY.into() } else { "adam".into() });
+        }
+        let ids: Vec<_> = chosen.iter().map(|i| all[*i].spec.id.clone()).collect();
+        let metrics: Vec<_> =
+            (0..ids.len()).map(|i| vec![metric("loss", 0.5 - i as f64 / 10.0), metric("acc", 0.8)]).collect();
+        let names = [("loss".to_owned(), ids.len()), ("acc".to_owned(), ids.len())];
+        let shell = frame(&local, "train", "Compare runs");
+        Html::of(&views::compare::compare(shell, &all, &ids, &metrics, &names))
+    };
+    add("compare", &|| comparison(6, &[0, 1, 2]));
+    add("compare-none", &|| comparison(0, &[]));
+    add("compare-1000", &|| comparison(1000, &[1, 2]));
 
     let endpoints = || {
         vec![
@@ -280,4 +308,25 @@ pub(crate) fn quote() -> Quote {
 pub(crate) fn sheet() -> curfew_core::labsheet::LabSheet {
     let text = include_str!("../../../assets/labs/iris/lab.toml");
     curfew_core::labsheet::LabSheet::parse(text, std::path::Path::new("/labs/iris")).unwrap()
+}
+
+fn metric(name: &str, value: f64) -> curfew_series::store::Metric {
+    curfew_series::store::Metric {
+        id: curfew_series::store::MetricId(0),
+        name: name.into(),
+        rank: None,
+        count: 10,
+        nan: 0,
+        infinite: 0,
+        first: 1.0,
+        last: value,
+        min: value,
+        max: 1.0,
+        best: Some(value),
+        last_step: Some(10),
+        last_epoch: None,
+        first_time_ms: 0,
+        last_time_ms: 0,
+        restarts: 0,
+    }
 }

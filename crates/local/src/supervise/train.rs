@@ -44,7 +44,7 @@ impl Run {
     fn read_output(&mut self, now: Timestamp) -> bool {
         let Some(Output { tail, series }) = &mut self.output else { return false };
         let read = tail.read(|bytes| series.push(bytes, now));
-        series.flush();
+        series.flush(now);
         let more = read.unwrap_or_else(|e| {
             eprintln!("{} the log cannot be read: {e}", Timestamp::now());
             false
@@ -177,8 +177,10 @@ fn train(spec: &RunSpec, orders: &Orders, layout: &Layout<'_>, prepared: &Prepar
         eprintln!("{} {e:?}", Timestamp::now());
         None
     });
-    let rules = Rules::new(spec.stop.clone(), orders.rate);
-    let series = Series::open(&run.folder.join("series"), definitions.as_ref(), rules);
+    let rules = Rules::new(&spec.stop, orders.rate);
+    let series = &run.folder.join("series");
+    let mut series = Series::open(series, run.folder.log(), begins, definitions.as_ref(), rules);
+    series.watch_events(["output", "model"].map(|part| layout.base.join(part)), &code);
     run.output = Tail::open(&run.folder.log(), begins).ok().map(|tail| Output { tail, series });
     watch.also(&run.folder.log());
 

@@ -237,7 +237,10 @@ async fn a_rule_ends_the_run() {
     spec.stop.not_a_number = true;
     let run = bench.launch(&spec).await;
     let status = bench.ended(&run).await;
-    assert_eq!((status.state, status.ended_by.as_deref()), (RunState::Stopped, Some("loss is not a number")));
+    assert_eq!(
+        (status.state, status.ended_by.as_deref()),
+        (RunState::Stopped, Some("loss is not a number in epoch 3"))
+    );
 }
 
 #[tokio::test]

@@ -8,4 +8,5 @@ mod input;
 mod kills;
 mod models;
 mod runs;
+mod series;
 mod sweep;

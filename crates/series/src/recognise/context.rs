@@ -95,8 +95,8 @@ impl Context {
         if later_epoch && printed <= self.printed_step {
             self.counts_within = true;
             self.base = match (self.per_loop, self.step) {
-                (Some(total), _) if self.printed_step <= total => self.base + total,
-                (_, Some(last)) => last + self.stride.max(1) - printed.min(self.stride.max(1)),
+                (Some(total), _) if self.printed_step <= total => self.base.saturating_add(total),
+                (_, Some(last)) => last.saturating_add(self.stride.max(1)) - printed.min(self.stride.max(1)),
                 _ => self.base,
             };
         } else if earlier_epoch && let Some(base) = self.epoch.and_then(|epoch| self.bases.get(&(epoch as u64))) {
@@ -110,7 +110,7 @@ impl Context {
         }
         self.stride = printed.saturating_sub(self.printed_step);
         self.printed_step = printed;
-        self.step = Some(self.base + printed);
+        self.step = Some(self.base.saturating_add(printed));
         self.step_epoch = self.epoch;
         self.per_loop = step.total;
         self.counts_within |= bar && self.epoch.is_some();
@@ -126,7 +126,7 @@ impl Context {
         } else {
             self.aside = false;
             if printed < self.printed_step && Some(self.printed_step) == total {
-                self.base += self.printed_step;
+                self.base = self.base.saturating_add(self.printed_step);
                 self.counts_within = true;
             }
         }

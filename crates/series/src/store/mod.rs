@@ -12,10 +12,12 @@ mod files;
 mod floats;
 mod reader;
 mod series;
+mod spots;
 mod view;
 mod writer;
 
 pub use reader::{Points, Reader, Stored};
+pub use spots::Spot;
 pub use view::{Bucket, View, Window};
 pub use writer::Writer;
 

@@ -13,7 +13,7 @@ use super::bits::BLOCK;
 use super::chunk::{Body, Columns};
 use super::files::{self, CHUNKS, CHUNKS_HEADER, Frame, RECORD_HEADER, Record, StoreId, TAIL, TAIL_HEADER, TailHeader};
 use super::series::{ChunkRef, Series};
-use super::{Metric, MetricId, View, Window, view};
+use super::{Metric, MetricId, Spot, View, Window, spots, view};
 use crate::error::At;
 use crate::{Error, Result};
 
@@ -278,6 +278,15 @@ impl Reader {
         match self.series.get(id.0 as usize) {
             Some(series) => view::view(self, series, window),
             None => Ok(View::default()),
+        }
+    }
+
+    /// The step, the epoch and the time of places on the window's axis, from left to right; between two of them lie
+    /// at most 511 points. For what a picture says under the pointer.
+    pub fn spots(&self, id: MetricId, window: &Window) -> Result<Vec<Spot>> {
+        match self.series.get(id.0 as usize) {
+            Some(series) => spots::spots(self, series, window),
+            None => Ok(Vec::new()),
         }
     }
 

@@ -86,15 +86,24 @@ fn epoch_limits(attempts: &[Attempt]) -> Vec<f64> {
 
 /// What is drawn from left to right, resolved for one series.
 #[derive(Clone, Copy)]
-struct Ruler {
+pub(super) struct Ruler {
     axis: Axis,
     numbered: bool,
     start_ms: i64,
 }
 
 impl Ruler {
+    pub(super) fn new(reader: &Reader, series: &Series, axis: Axis) -> Ruler {
+        let numbered = match axis {
+            Axis::Step => !series.has_steps,
+            Axis::Epoch => !series.has_epochs,
+            Axis::Time | Axis::Relative => false,
+        };
+        Ruler { axis, numbered, start_ms: reader.start_ms().unwrap_or(0) }
+    }
+
     /// Where a point stands that is the `nth` of the series.
-    fn x(self, place: Place, nth: u64) -> f64 {
+    pub(super) fn x(self, place: Place, nth: u64) -> f64 {
         match self.axis {
             _ if self.numbered => nth as f64,
             Axis::Step => place.step as f64,
@@ -411,12 +420,8 @@ struct Stretch {
 }
 
 pub(super) fn view(reader: &Reader, series: &Series, window: &Window) -> Result<View> {
-    let numbered = match window.axis {
-        Axis::Step => !series.has_steps,
-        Axis::Epoch => !series.has_epochs,
-        Axis::Time | Axis::Relative => false,
-    };
-    let ruler = Ruler { axis: window.axis, numbered, start_ms: reader.start_ms().unwrap_or(0) };
+    let ruler = Ruler::new(reader, series, window.axis);
+    let numbered = ruler.numbered;
     let mut stretches: Vec<Stretch> = series
         .chunks
         .iter()
@@ -462,7 +467,7 @@ pub(super) fn view(reader: &Reader, series: &Series, window: &Window) -> Result<
     Ok(painter.finish())
 }
 
-fn limits(series: &Series, ruler: Ruler) -> Vec<f64> {
+pub(super) fn limits(series: &Series, ruler: Ruler) -> Vec<f64> {
     if !ruler.by_attempt() {
         return Vec::new();
     }

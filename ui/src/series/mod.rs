@@ -1,0 +1,111 @@
+//! Reading a run's series for pages. The files are read on blocking threads; a run without any has no metrics.
+
+pub(crate) mod chart;
+pub(crate) mod compare;
+
+use crate::pages::parts::Spark;
+use crate::pages::run::MetricRow;
+use curfew_core::{Error, ErrorKind, Home, Result, RunId};
+use curfew_series::Axis;
+use curfew_series::export::Format;
+use curfew_series::names::{family, prominence};
+use curfew_series::store::{Metric, Reader, Window};
+use std::path::{Path, PathBuf};
+
+fn failed(error: &curfew_series::Error) -> Error {
+    let kind = match error {
+        curfew_series::Error::Corrupt { .. } => ErrorKind::Corrupt,
+        _ => ErrorKind::Unknown,
+    };
+    Error::new(kind, "read the run's curves", error.to_string())
+}
+
+/// On a blocking thread, with the series open.
+async fn read<T: Send + 'static>(
+    dir: PathBuf,
+    f: impl FnOnce(&Reader) -> curfew_series::Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(move || Reader::open(&dir).and_then(|reader| f(&reader)))
+        .await
+        .map_err(|e| Error::new(ErrorKind::Unknown, "read the run's curves", "the reader stopped").caused_by(e))?
+        .map_err(|e| failed(&e))
+}
+
+/// A metric's course for a small picture. What cannot be read is an empty picture: its page tells why.
+pub(crate) async fn spark(home: &Home, id: &RunId, metric: &str, width: usize) -> Spark {
+    let name = metric.to_owned();
+    let values = read(home.series(id), move |reader| {
+        let found = reader.metrics().into_iter().find(|m| m.name == name);
+        found.map_or_else(|| Ok(Vec::new()), |m| course(reader, &m, width))
+    });
+    Spark::of(metric, values.await.unwrap_or_default())
+}
+
+fn course(reader: &Reader, metric: &Metric, width: usize) -> curfew_series::Result<Vec<f64>> {
+    let view = reader.view(metric.id, &Window::whole(Axis::Step, width))?;
+    Ok(view.buckets.iter().map(|b| if b.mean.is_finite() { b.mean } else { b.last }).collect())
+}
+
+/// The metrics of a run for its table, the loss first; at most `most`, and how many more there are.
+pub(crate) async fn metrics(home: &Home, id: &RunId, most: usize) -> Result<(Vec<MetricRow>, usize)> {
+    read(home.series(id), move |reader| {
+        let mut metrics = reader.metrics();
+        sort(&mut metrics);
+        let rows = metrics.iter().take(most).map(|m| {
+            let better = curfew_series::names::higher_is_better(&m.name);
+            Ok(crate::views::run::metric(m, better, &course(reader, m, 50)?))
+        });
+        Ok((rows.collect::<curfew_series::Result<_>>()?, metrics.len().saturating_sub(most)))
+    })
+    .await
+}
+
+/// What matters most first, training before held-out, then as sorted by name.
+fn sort(metrics: &mut [Metric]) {
+    metrics.sort_by_cached_key(|m| (prominence(&m.name), family(&m.name)));
+}
+
+/// The names under which a run's metrics are kept, what matters most first.
+pub(crate) async fn names(home: &Home, id: &RunId) -> Result<Vec<String>> {
+    read(home.series(id), |reader| {
+        let mut metrics = reader.metrics();
+        sort(&mut metrics);
+        let mut names: Vec<String> = metrics.into_iter().map(|m| m.name).collect();
+        names.dedup();
+        Ok(names)
+    })
+    .await
+}
+
+/// How many points of how many metrics a run has.
+pub(crate) async fn size(home: &Home, id: &RunId) -> Result<(u64, usize)> {
+    read(home.series(id), |reader| {
+        let metrics = reader.metrics();
+        Ok((metrics.iter().map(|m| m.count).sum(), metrics.len()))
+    })
+    .await
+}
+
+/// Writes every point. Blocks.
+pub(crate) fn export(dir: &Path, format: Format, out: &mut (impl std::io::Write + Send)) -> Result<()> {
+    Reader::open(dir).and_then(|reader| format.write(&reader, &[], out)).map_err(|e| failed(&e))
+}
+
+/// Changes whenever a file of the series does: names, lengths and times of change, by which a page knows that there is
+/// something new without reading it.
+pub(crate) fn version(dir: &Path) -> String {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut files: Vec<_> = std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(std::result::Result::ok)
+        .filter_map(|file| {
+            let about = file.metadata().ok()?;
+            about.is_file().then(|| (file.file_name(), about.len(), about.modified().ok()))
+        })
+        .collect();
+    files.sort();
+    let mut hasher = DefaultHasher::new();
+    files.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
