@@ -13,6 +13,7 @@ static OWN: &[(&str, &str, &[u8])] = &[
     ("first.js", JS, include_bytes!("../static/first.js")),
     ("panel.js", JS, include_bytes!("../static/panel.js")),
     ("chart.js", JS, include_bytes!("../static/chart.js")),
+    ("machines.js", JS, include_bytes!("../static/machines.js")),
     ("log.js", JS, include_bytes!("../static/log.js")),
     ("icon.svg", SVG, include_bytes!("../static/icon.svg")),
 ];

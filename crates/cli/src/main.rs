@@ -4,6 +4,7 @@ mod app;
 mod args;
 mod endpoints;
 mod lab;
+mod machines;
 mod out;
 mod policy;
 mod runs;
@@ -53,6 +54,7 @@ async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
     let json = args.json;
     match args.command {
         args::Command::Train(train) => runs::train(train, json).await,
+        args::Command::Machines(machines) => machines::machines(machines, json).await,
         args::Command::Runs => runs::list(json).await,
         args::Command::Run { verb } => runs::run(verb, json).await,
         args::Command::Deploy(deploy) => endpoints::deploy(deploy, json).await,

@@ -11,6 +11,7 @@ mod input;
 mod journal;
 mod labs;
 mod looping;
+pub mod machines;
 mod owner;
 mod place;
 mod removal;
@@ -51,6 +52,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     owner: owner::Owner,
     labs: Option<PathBuf>,
+    shelf: machines::Shelf,
 }
 
 impl Engine {
@@ -71,7 +73,15 @@ impl Engine {
                 .next("Set CURFEW_HOME to a folder that you can write to")
         })?;
         let store = store::Store::open(&home.store())?;
-        Ok(Arc::new(Self { home, store, providers, clock, owner: owner::Owner::me(), labs }))
+        Ok(Arc::new(Self {
+            home,
+            store,
+            providers,
+            clock,
+            owner: owner::Owner::me(),
+            labs,
+            shelf: machines::Shelf::default(),
+        }))
     }
     /// Where everything lies.
     pub fn home(&self) -> &Home {

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod endpoints;
 pub mod fault;
 pub mod labs;
+pub mod machines;
 pub mod parts;
 pub mod plan;
 pub mod proof;

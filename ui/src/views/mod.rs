@@ -2,6 +2,7 @@
 
 pub mod endpoint;
 pub mod labs;
+pub mod machines;
 pub mod run;
 pub mod settings;
 pub mod shell;
