@@ -1,3 +1,4 @@
 //! Journeys in Chromium over `curfew serve`. `./test browser` builds what is driven.
 
+mod machines;
 mod pages;
