@@ -5,12 +5,13 @@ use async_trait::async_trait;
 use curfew_core::curfew::{Curfew, Enforcer};
 use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, Reply, Traffic};
 use curfew_core::error::{Bill, Retry};
-use curfew_core::provider::{Kind, Offers, Provider, Quote, Serving, Training};
+use curfew_core::market::Market;
+use curfew_core::provider::{Kind, Machine, Offers, Provider, Quote, Serving, Training};
 use curfew_core::resource::{Evidence, KindSheet, RemovalStep, Resource, ResourceKey};
 use curfew_core::run::{LogChunk, RunHandle, RunSpec, RunState, RunStatus};
 use curfew_core::{
-    AccountId, CloudId, Cost, Cx, EndpointId, Error, ErrorKind, Gap, HourlyRate, RegionName, Result, RunId, Sweep,
-    Timestamp,
+    AccountId, CloudId, Cost, Cx, EndpointId, Error, ErrorKind, Gap, HourlyRate, MachineRef, RegionName, Result, RunId,
+    Sweep, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,6 +62,7 @@ pub struct Scripted {
     kinds: Arc<Vec<Box<dyn Kind>>>,
     enforcer: Enforcer,
     usd_per_hour: Option<rust_decimal::Decimal>,
+    market: Option<Arc<dyn Market>>,
 }
 
 impl Scripted {
@@ -80,12 +82,19 @@ impl Scripted {
             kinds: Arc::new(kinds),
             enforcer: Enforcer::OnlyWhileOn,
             usd_per_hour: Some(rust_decimal::Decimal::ONE),
+            market: None,
         }
     }
     /// Who holds curfews.
     #[must_use]
     pub fn enforced_by(mut self, enforcer: Enforcer) -> Self {
         self.enforcer = enforcer;
+        self
+    }
+    /// Tells prices and limits too.
+    #[must_use]
+    pub fn telling(mut self, market: Arc<dyn Market>) -> Self {
+        self.market = Some(market);
         self
     }
     /// The price of everything, or unknown.
@@ -243,7 +252,7 @@ impl Provider for Scripted {
         vec![self.region.clone()]
     }
     fn offers(&self) -> Option<&dyn Offers> {
-        None
+        (self.cloud.as_str() == "local").then_some(self as &dyn Offers)
     }
     fn training(&self) -> Option<&dyn Training> {
         Some(self)
@@ -253,6 +262,19 @@ impl Provider for Scripted {
     }
     fn kinds(&self) -> &[Box<dyn Kind>] {
         &self.kinds
+    }
+    fn market(&self) -> Option<&dyn Market> {
+        self.market.as_deref()
+    }
+}
+
+/// A scripted computer of eight vCPUs. It says so without a fault, and without counting as a call.
+#[async_trait]
+impl Offers for Scripted {
+    async fn machines(&self, cx: &Cx) -> Result<Sweep<Machine>> {
+        let rate = self.rate(cx.now());
+        let machine = MachineRef::local();
+        Ok(Sweep::whole(vec![Machine { machine, vcpus: 8, memory_gib: 16.0, accelerators: None, rate }]))
     }
 }
 

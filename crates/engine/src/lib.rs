@@ -12,6 +12,7 @@ mod input;
 mod journal;
 mod labs;
 mod looping;
+pub mod machines;
 mod metrics;
 mod owner;
 mod place;
@@ -56,6 +57,7 @@ pub struct Engine {
     owner: owner::Owner,
     labs: Option<PathBuf>,
     seen: series_now::Seen,
+    shelf: machines::Shelf,
 }
 
 impl Engine {
@@ -84,6 +86,7 @@ impl Engine {
             owner: owner::Owner::me(),
             labs,
             seen: series_now::Seen::default(),
+            shelf: machines::Shelf::default(),
         }))
     }
     /// Where everything lies.

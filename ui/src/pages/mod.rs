@@ -10,6 +10,7 @@ pub mod endpoints;
 pub mod fault;
 pub mod figure;
 pub mod labs;
+pub mod machines;
 pub mod metrics;
 pub mod parts;
 pub mod plan;

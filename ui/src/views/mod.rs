@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod endpoint;
 pub mod labs;
+pub mod machines;
 pub mod metrics;
 pub mod run;
 pub mod settings;
