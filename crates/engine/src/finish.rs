@@ -66,7 +66,9 @@ impl Finish {
         let (so_far, rate) = (status.so_far.amount()?, status.rate.amount()?);
         let left = self.at.duration_since(now).max(SignedDuration::ZERO);
         let whole = so_far.plus(rate.over(left).ok()?).ok()?;
+        // Less than a cent either way is no band.
         let band = self.latest.and_then(|latest| rate.over(latest.duration_since(self.soonest) / 2).ok());
+        let band = band.filter(|band| band.amount() >= rust_decimal::Decimal::new(1, 2));
         Some(CostToFinish { whole, band })
     }
 }

@@ -214,7 +214,11 @@ pub(crate) async fn panels(
 
 /// One metric as asked for.
 pub(crate) fn curve_of(reader: &Reader, metric: &Metric, ask: &Ask) -> curfew_series::Result<Curve> {
-    let view = reader.view(metric.id, &ask.window())?;
+    let mut view = reader.view(metric.id, &ask.window())?;
+    let before = view.buckets.len();
+    view.buckets = merged(std::mem::take(&mut view.buckets));
+    view.overridden = merged(std::mem::take(&mut view.overridden));
+    view.exact &= view.buckets.len() == before;
     let mut curve = curve(&view, ask);
     curve.key = key(metric);
     curve.split = match family(&metric.name).1 {
@@ -224,6 +228,30 @@ pub(crate) fn curve_of(reader: &Reader, metric: &Metric, ask: &Ask) -> curfew_se
     };
     (curve.count, curve.last, curve.best) = (metric.count, Some(metric.last).filter(|v| v.is_finite()), metric.best);
     Ok(curve)
+}
+
+/// Points that arrived in one piece of the log, or were printed for one step, share a place: they are one bucket there.
+fn merged(buckets: Vec<Bucket>) -> Vec<Bucket> {
+    let mut merged: Vec<Bucket> = Vec::with_capacity(buckets.len());
+    for next in buckets {
+        let Some(last) = merged.last_mut().filter(|l| l.x.total_cmp(&next.x).is_eq() && l.attempt == next.attempt)
+        else {
+            merged.push(next);
+            continue;
+        };
+        let finite = |b: &Bucket| (b.count - b.nan - b.infinite) as f64;
+        let (old, new) = (finite(last), finite(&next));
+        if new > 0.0 {
+            let mean = if old > 0.0 { last.mean + (next.mean - last.mean) * (new / (old + new)) } else { next.mean };
+            last.mean = mean;
+            (last.min, last.max) = (last.min.min(next.min), last.max.max(next.max));
+        }
+        last.last = next.last;
+        last.count += next.count;
+        last.nan += next.nan;
+        last.infinite += next.infinite;
+    }
+    merged
 }
 
 /// Seven digits: more than a screen shows, and half as much to send.
@@ -327,6 +355,17 @@ mod tests {
         assert_eq!((curve.breaks.as_slice(), curve.over.x.as_slice()), (&[1][..], &[2.0, 3.0][..]));
         let curve = &chart_of(&points[..3], &ask())[0];
         assert_eq!((curve.bad.as_slice(), curve.mean[1]), (&[(1, 1, 0)][..], None));
+    }
+
+    #[test]
+    fn what_shares_a_place_is_one_bucket_with_a_band() {
+        let points = [("loss", 1, 1.0), ("loss", 2, 4.0), ("loss", 2, f64::NAN), ("loss", 2, 2.0), ("loss", 3, 1.0)];
+        let curve = &chart_of(&points, &ask())[0];
+        assert_eq!((&curve.x, &curve.mean), (&vec![1.0, 2.0, 3.0], &vec![Some(1.0), Some(3.0), Some(1.0)]));
+        assert_eq!(
+            (curve.exact, curve.band(1), curve.bad.as_slice()),
+            (false, (Some(2.0), Some(4.0)), &[(1, 1, 0)][..])
+        );
     }
 
     #[test]

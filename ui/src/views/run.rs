@@ -90,7 +90,8 @@ fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
         _ => String::new(),
     };
     stats.push(if so_far.known {
-        Stat { id: "so-far", value: so_far.main, label: format!("so far{rate}"), words: false }
+        let mark = format!(" · {}", status.so_far.word());
+        Stat { id: "so-far", value: so_far.main, label: format!("so far{rate}{mark}"), words: false }
     } else {
         Stat { id: "so-far", value: so_far.main, label: so_far.note, words: true }
     });
