@@ -15,6 +15,7 @@ static OWN: &[(&str, &str, &[u8])] = &[
     ("plot.js", JS, include_bytes!("../static/plot.js")),
     ("chart.js", JS, include_bytes!("../static/chart.js")),
     ("compare.js", JS, include_bytes!("../static/compare.js")),
+    ("machines.js", JS, include_bytes!("../static/machines.js")),
     ("log.js", JS, include_bytes!("../static/log.js")),
     ("icon.svg", SVG, include_bytes!("../static/icon.svg")),
 ];

@@ -97,6 +97,9 @@ async fn every_answer_carries_the_headers() {
     let stage = Stage::new();
     for path in [
         "/",
+        "/machines",
+        "/machines/found?words=gpu",
+        "/machines/show?key=none",
         "/train",
         "/endpoints",
         "/sweep",
@@ -446,4 +449,45 @@ async fn the_door_of_serve() {
     };
     assert_eq!(ask(post("http://evil.example")).await.0, StatusCode::FORBIDDEN);
     assert_eq!(ask(post("http://127.0.0.1:4000")).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_picker_from_words_to_the_launcher() {
+    let stage = Stage::new();
+    let (status, page) = stage.get("/machines?words=1+gpu+12+gib&hours=2&hour_usd=50").await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(page.contains("1,950 of 9,654 offers") && page.contains("best with your time"), "{page}");
+    // The list follows: a word that is still being typed is completed, and not wrong yet.
+    let (_, found) = stage.get("/machines/found?words=1+gpu+spo&at=9").await;
+    assert!(found.contains("data-text=\"spot\"") && found.contains("data-wrong-of=\"words\"></span>"), "{found}");
+    let (_, found) = stage.get("/machines/found?words=1+gpu+spto+&hours=soon").await;
+    assert!(found.contains("“spto” (character 7) is not a word"), "{found}");
+    assert!(found.contains("data-wrong-of=\"hours\">“soon” is not a time"), "{found}");
+    let (_, found) = stage.get("/machines/found?words=spot+on+demand").await;
+    assert!(found.contains("0 of 9,654 offers") && found.contains("exclude each other"), "{found}");
+    let (_, found) = stage.get("/machines/found?words=4096+vcpu").await;
+    assert!(found.contains("The nearest that exist"), "{found}");
+    // Rows from any place on, as they are scrolled to.
+    let (_, rows) = stage.get("/machines/rows?words=1+gpu&from=100").await;
+    assert_eq!(rows.matches("<tr ").count(), 50, "{rows}");
+    assert!(rows.contains("aria-rowindex=\"102\""), "{rows}");
+    assert_eq!(stage.get("/machines/rows?from=99999999999").await.1.matches("<tr ").count(), 0);
+    // Opened up, side by side, asked for.
+    let (_, shown) = stage.get("/machines/show?key=aws:ec2:us-east-1:g5.xlarge&hours=2").await;
+    assert!(shown.contains("1.006 USD × 2 h") && shown.contains("L-DB2E81BA") || shown.contains("Running On-Demand G"));
+    assert!(shown.contains("/train?machine=aws%3Aec2%3Aus-east-1%3Ag5.xlarge"), "{shown}");
+    let pick = "pick=local&pick=aws:ec2:us-east-1:g5.xlarge&pick=gcp:gce:us-central1:g2-standard-4:spot";
+    let (_, side) = stage.get(&format!("/machines/compare?hours=2&{pick}")).await;
+    assert_eq!(side.matches("<th scope=\"col\"").count(), 3, "{side}");
+    assert!(stage.get("/machines/compare?pick=local").await.1.contains("Choose two to five"));
+    let (_, asks) = stage.get("/machines/ask?key=aws:ec2:us-east-1:g5.xlarge").await;
+    assert!(asks.contains("Ask for 4 vCPU of") && asks.contains("servicequotas/home/services/ec2/quotas/L-DB2E81BA"));
+    assert!(stage.get("/machines/picture?words=gpu&hours=2").await.1.contains("<svg"));
+    assert_eq!(stage.get("/machines/show?key=aws:ec2:us-east-1:none").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(stage.post("/host/open?url=https://example.com/", &[]).await.0, StatusCode::FORBIDDEN);
+    // Use hands the machine to the launcher, which says what is missing with its price.
+    let (_, train) = stage.get("/train?machine=aws%3Aec2%3Aus-east-1%3Ag5.xlarge").await;
+    assert!(train.contains("<option value=\"aws:ec2:us-east-1:g5.xlarge\" selected>"), "{train}");
+    let dir = encode(&[("dir", &stage.path("iris")), ("machine", "aws:ec2:us-east-1:g5.xlarge")]);
+    assert!(stage.get(&format!("/train/price?{dir}")).await.1.contains("o account at “aws” is connected"));
 }

@@ -112,10 +112,15 @@ impl Catalog {
         let Some(best) = &picked.best else { return self.why_none(question, picked) };
         let name = self.name(best.id);
         let Some((costs, times)) = best.costs.zip(best.times) else {
-            let rate = best.charge.rate().map_or("no bill".to_owned(), |r| format!("{} an hour", r.usd().to_money()));
+            let least = match (best.charge, best.charge.rate()) {
+                (Charge::NotBilled, _) | (_, None) => format!("Nobody sends a bill for {}", decapital(&name)),
+                (_, Some(r)) => {
+                    let rate = r.usd().to_money();
+                    format!("{name} has the lowest price an hour ({rate} an hour) of what is open to you")
+                }
+            };
             return format!(
-                "{name} has the lowest price an hour ({rate}) of what is open to you. Say how long the job takes, or try \
-                 it here first, to compare by what it costs to finish."
+                "{least}. Say how long the job takes, or try it here first, to compare by what it costs to finish."
             );
         };
         let (money, done) = (costs.total.to_money(), spoken(times.done.ms));
@@ -188,6 +193,11 @@ impl Catalog {
         };
         format!("{cloud} {}{bought}, {}", offer.spec.machine, offer.slot.zone.as_ref().unwrap_or(&offer.slot.region))
     }
+}
+
+/// "this computer" within a sentence; names of clouds keep their capital.
+fn decapital(name: &str) -> String {
+    if name == "This computer" { "this computer".to_owned() } else { name.to_owned() }
 }
 
 /// The limits that the best row meets, for its sentence.

@@ -18,6 +18,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Train a script folder
     Train(Train),
+    /// Which machine? Find it by what the job costs to finish
+    Machines(Machines),
     /// List the runs
     Runs,
     /// Look at a run, or end it
@@ -91,6 +93,66 @@ pub(crate) struct Train {
     /// Wait for its end, showing the log
     #[arg(long)]
     pub(crate) wait: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Machines {
+    #[command(subcommand)]
+    pub(crate) verb: Option<MachinesVerb>,
+    #[command(flatten)]
+    pub(crate) ask: MachinesAsk,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MachinesVerb {
+    /// Open one machine up: price, quota, and the arithmetic of what the job costs there
+    Show {
+        /// aws:ec2:us-east-1:g5.xlarge[:spot]
+        machine: String,
+        #[command(flatten)]
+        ask: MachinesAsk,
+    },
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MachinesAsk {
+    /// What it must have: "1 gpu 12 gib", a100x8, "under $5 an hour", "spot in europe"
+    pub(crate) words: Vec<String>,
+    /// Print every row, not just the first twenty
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// For this script folder: as timed by curfew trial, or by its finished runs
+    #[arg(long = "for", value_name = "DIR")]
+    pub(crate) job: Option<String>,
+    /// How long the job takes: 2, "90 min", 2h30m
+    #[arg(long, value_name = "TIME")]
+    pub(crate) hours: Option<String>,
+    /// Ready by: 21:00, "tomorrow 8:00", 4h
+    #[arg(long, value_name = "TIME")]
+    pub(crate) finish_by: Option<String>,
+    /// Spend at most this much in all
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_usd: Option<String>,
+    /// What an hour of your time is worth
+    #[arg(long, value_name = "USD")]
+    pub(crate) hour_usd: Option<String>,
+    /// Spot only
+    #[arg(long)]
+    pub(crate) spot: bool,
+    /// best, money, per-hour, done-in, machine, vcpus, memory or accelerators
+    #[arg(long, default_value = "best", value_parser = ["best", "money", "per-hour", "done-in", "machine", "vcpus", "memory", "accelerators"])]
+    pub(crate) sort: String,
+    /// From the high end
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// Leave out what quota, policy, deadline or cap bars
+    #[arg(long)]
+    pub(crate) open_only: bool,
+    /// Do not let a new account's quotas bar: yours may be larger
+    #[arg(long)]
+    pub(crate) any_quota: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@ mod args;
 mod endpoints;
 mod export;
 mod lab;
+mod machines;
 mod out;
 mod policy;
 mod runs;
@@ -54,6 +55,7 @@ async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
     let json = args.json;
     match args.command {
         args::Command::Train(train) => runs::train(train, json).await,
+        args::Command::Machines(machines) => machines::machines(machines, json).await,
         args::Command::Runs => runs::list(json).await,
         args::Command::Run { verb } => runs::run(verb, json).await,
         args::Command::Deploy(deploy) => endpoints::deploy(deploy, json).await,

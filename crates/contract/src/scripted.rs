@@ -5,12 +5,12 @@ use async_trait::async_trait;
 use curfew_core::curfew::{Curfew, Enforcer};
 use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, Reply, Traffic};
 use curfew_core::error::{Bill, Retry};
-use curfew_core::provider::{Kind, Offers, Provider, Quote, Serving, Training};
+use curfew_core::provider::{Kind, Machine, Offers, Provider, Quote, Serving, Training};
 use curfew_core::resource::{Evidence, KindSheet, RemovalStep, Resource, ResourceKey};
 use curfew_core::run::{LogChunk, RunHandle, RunSpec, RunState, RunStatus};
 use curfew_core::{
-    AccountId, CloudId, Cost, Cx, EndpointId, Error, ErrorKind, Gap, HourlyRate, RegionName, Result, RunId, Sweep,
-    Timestamp,
+    AccountId, CloudId, Cost, Cx, EndpointId, Error, ErrorKind, Gap, HourlyRate, MachineRef, RegionName, Result, RunId,
+    Sweep, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -243,7 +243,7 @@ impl Provider for Scripted {
         vec![self.region.clone()]
     }
     fn offers(&self) -> Option<&dyn Offers> {
-        None
+        (self.cloud.as_str() == "local").then_some(self as &dyn Offers)
     }
     fn training(&self) -> Option<&dyn Training> {
         Some(self)
@@ -253,6 +253,16 @@ impl Provider for Scripted {
     }
     fn kinds(&self) -> &[Box<dyn Kind>] {
         &self.kinds
+    }
+}
+
+/// A scripted computer of eight vCPUs. It says so without a fault, and without counting as a call.
+#[async_trait]
+impl Offers for Scripted {
+    async fn machines(&self, cx: &Cx) -> Result<Sweep<Machine>> {
+        let rate = self.rate(cx.now());
+        let machine = MachineRef::local();
+        Ok(Sweep::whole(vec![Machine { machine, vcpus: 8, memory_gib: 16.0, accelerators: None, rate }]))
     }
 }
 

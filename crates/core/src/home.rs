@@ -60,6 +60,10 @@ impl Home {
     pub fn policy(&self) -> PathBuf {
         self.0.join("policy.toml")
     }
+    /// Refreshed prices, laid over the embedded ones.
+    pub fn prices(&self) -> PathBuf {
+        self.0.join("prices")
+    }
     /// The power draw and tariff of this computer, where the user has stated them.
     pub fn power(&self) -> PathBuf {
         self.0.join("power.json")

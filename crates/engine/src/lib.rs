@@ -13,6 +13,7 @@ mod journal;
 mod labs;
 mod looping;
 mod metrics;
+pub mod machines;
 mod owner;
 mod place;
 mod removal;
@@ -56,6 +57,7 @@ pub struct Engine {
     owner: owner::Owner,
     labs: Option<PathBuf>,
     seen: series_now::Seen,
+    shelf: machines::Shelf,
 }
 
 impl Engine {
@@ -84,6 +86,7 @@ impl Engine {
             owner: owner::Owner::me(),
             labs,
             seen: series_now::Seen::default(),
+            shelf: machines::Shelf::default(),
         }))
     }
     /// Where everything lies.

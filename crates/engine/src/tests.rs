@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A clock that tests move.
-struct Hand(Mutex<Timestamp>);
+pub(crate) struct Hand(Mutex<Timestamp>);
 
 impl Hand {
-    fn forward(&self, by: SignedDuration) {
+    pub(crate) fn forward(&self, by: SignedDuration) {
         *self.0.lock().unwrap() += by;
     }
 }
@@ -31,17 +31,17 @@ impl Clock for Hand {
 }
 
 /// A home, a script folder, a cloud, and as many engines over them as a test wants.
-struct Stage {
-    dir: tempfile::TempDir,
-    cloud: Scripted,
-    clock: Arc<Hand>,
+pub(crate) struct Stage {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) cloud: Scripted,
+    pub(crate) clock: Arc<Hand>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Scripted::new("local"))
     }
-    fn with(cloud: Scripted) -> Self {
+    pub(crate) fn with(cloud: Scripted) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("iris")).unwrap();
         std::fs::write(dir.path().join("iris/train.py"), "print('loss=1')").unwrap();
@@ -50,7 +50,7 @@ impl Stage {
         Self { dir, cloud, clock }
     }
     /// Another process of this home. `alive`: whether its journal entries count as held.
-    fn process(&self, alive: bool) -> Engine {
+    pub(crate) fn process(&self, alive: bool) -> Engine {
         let store = crate::store::Store::open(&self.dir.path().join("home.db")).unwrap();
         let owner = if alive { Owner::me() } else { Owner::long_gone() };
         let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(self.cloud.clone())];
@@ -62,9 +62,10 @@ impl Stage {
             owner,
             labs: None,
             seen: crate::series_now::Seen::default(),
+            shelf: crate::machines::Shelf::default(),
         }
     }
-    fn request(&self) -> LaunchRequest {
+    pub(crate) fn request(&self) -> LaunchRequest {
         LaunchRequest { dir: self.dir.path().join("iris").display().to_string(), ..LaunchRequest::default() }
     }
     fn deploy_request(&self, name: &str) -> DeployRequest {

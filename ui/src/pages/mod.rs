@@ -11,6 +11,7 @@ pub mod fault;
 pub mod figure;
 pub mod labs;
 pub mod metrics;
+pub mod machines;
 pub mod parts;
 pub mod plan;
 pub mod proof;

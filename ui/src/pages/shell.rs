@@ -62,6 +62,7 @@ pub fn sections(need_you: usize) -> Vec<RailItem> {
     let item = |id, title, href| RailItem { id, title, href, count: 0 };
     vec![
         item("today", "Today", "/"),
+        item("machines", "Machines", "/machines"),
         item("train", "Train", "/train"),
         item("endpoints", "Endpoints", "/endpoints"),
         RailItem { count: need_you, ..item("sweep", "Sweep", "/sweep") },

@@ -26,6 +26,10 @@ pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
     let rows = all.iter().map(|e| views::endpoint::row(e, &shell.now)).collect();
     let mut form = form(&app, &Fields::default()).await?;
     form.model = Field::of(query.0.raw("model"));
+    if query.0.on("machine") {
+        form.machine = Field::of(query.0.raw("machine"));
+        views::train::offer_chosen(&form.machine, &mut form.machines);
+    }
     Ok(Html::of(&Endpoints { shell, rows, form }).into_response())
 }
 

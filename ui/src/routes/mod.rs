@@ -7,6 +7,7 @@ mod figure;
 mod host;
 mod labs;
 mod metrics;
+mod machines;
 mod run;
 mod series;
 mod settings;
@@ -29,6 +30,14 @@ use std::convert::Infallible;
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(today::page))
+        .route("/machines", get(machines::page))
+        .route("/machines/found", get(machines::list))
+        .route("/machines/rows", get(machines::rows))
+        .route("/machines/show", get(machines::show))
+        .route("/machines/compare", get(machines::compare))
+        .route("/machines/ask", get(machines::ask))
+        .route("/machines/picture", get(machines::picture))
+        .route("/host/open", post(machines::open))
         .route("/train", get(train::page))
         .route("/train/price", get(train::price))
         .route("/runs", get(train::page).post(train::launch))

@@ -20,6 +20,8 @@ pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
             let run: RunId = id(run, "find the run")?;
             views::train::again(&app.engine().run(&app.cx(), &run).await?.spec, &choices)
         }
+        // The picker hands over a machine, with the job's folder where it knows it.
+        None if query.0.on("machine") || query.0.on("dir") => views::train::launcher(&query.0, &choices),
         None => views::train::launcher(&Fields::default(), &choices),
     };
     let runs = views::train::runs(&app.engine().runs(&app.cx(), false).await?, ask, &shell.now);

@@ -4,6 +4,7 @@ pub mod compare;
 pub mod endpoint;
 pub mod labs;
 pub mod metrics;
+pub mod machines;
 pub mod run;
 pub mod settings;
 pub mod shell;

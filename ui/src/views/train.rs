@@ -59,8 +59,17 @@ pub fn launcher(fields: &Fields, choices: &Choices) -> Launcher {
         can_pick: choices.can_pick,
         ..Launcher::default()
     };
+    offer_chosen(&form.machine, &mut form.machines);
     form.more = form.stop_on_nan || !form.flat_epochs.value.is_empty() || !form.flat_metric.value.is_empty();
     form
+}
+
+/// A machine that the picker handed over is among those to choose from, whether or not an account offers it: what is
+/// missing is said with its price.
+pub(crate) fn offer_chosen(chosen: &Field, machines: &mut Vec<(String, Name)>) {
+    if !chosen.value.is_empty() && machines.iter().all(|(value, _)| *value != chosen.value) {
+        machines.push((chosen.value.clone(), Name::from(&chosen.value)));
+    }
 }
 
 /// The form for doing a run again.

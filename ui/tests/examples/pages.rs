@@ -1,5 +1,6 @@
 //! Every page from fixed views, by name.
 
+use super::machines as by_hand;
 use super::{
     Decimal, EndpointState, Enforcer, ErrorKind, LONG, NASTY, Name, ResourceKey, RunState, RunView, at, dear_run,
     endpoint, failed_run, frame, free, lab_report, many_runs, now, outcomes, plan, report, run, session, spark,
@@ -14,6 +15,7 @@ use curfew_ui::pages::endpoints::Endpoints;
 use curfew_ui::pages::fault::Fault;
 use curfew_ui::pages::figure::{Export, SaveFigure, Saved};
 use curfew_ui::pages::labs::{Guided, Labs};
+use curfew_ui::pages::machines::Machines as MachinesPage;
 use curfew_ui::pages::parts::{Field, Text, Told};
 use curfew_ui::pages::run::MetricRow;
 use curfew_ui::pages::settings::Settings as SettingsPage;
@@ -227,6 +229,19 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         );
         settings(Some(power), &Err(error.next("Correct policy.toml, or remove it")))
     });
+    let machines = |form, found| {
+        let shell = frame(&local, "machines", "Machines");
+        Html::of(&MachinesPage { shell, form, found })
+    };
+    add("machines", &|| machines(by_hand::form(), by_hand::found()));
+    add("machines-none", &|| {
+        let (form, found) = by_hand::nothing();
+        machines(form, found)
+    });
+    add("machine-show", &|| Html::of(&by_hand::show()));
+    add("machine-ask", &|| Html::of(&by_hand::ask()));
+    add("machines-compare", &|| Html::of(&by_hand::compare()));
+    add("machines-picture", &|| Html::of(&by_hand::picture()));
     add("fault", &|| {
         let error = Error::new(ErrorKind::NotFound, "find the run", format!("there is no run “{NASTY}”"));
         let shell = frame(&local, "", "Not found");

@@ -4,6 +4,7 @@ use curfew_browser_tests::{Look, Served, chromium, journeys};
 
 const PAGES: &[(&str, &str)] = &[
     ("/", "today"),
+    ("/machines", "machines"),
     ("/train", "train"),
     ("/endpoints", "endpoints"),
     ("/sweep", "sweep"),
@@ -44,7 +45,7 @@ async fn the_rail_leads_everywhere_by_keyboard() {
     // The first Tab offers to skip the rail.
     page.press("\u{e004}").await;
     assert_eq!(page.focused().await, "Skip to the page");
-    for name in ["Today", "Train", "Endpoints", "Sweep", "Labs", "Settings"] {
+    for name in ["Today", "Machines", "Train", "Endpoints", "Sweep", "Labs", "Settings"] {
         page.press("\u{e004}").await;
         assert_eq!(page.focused().await, name);
         // What has the focus shows it.

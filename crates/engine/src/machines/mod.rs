@@ -1,0 +1,29 @@
+//! Which machine? The catalogue with this computer in it, what bars a machine, how long the user's jobs take, and the
+//! answers to questions put in words or by a form.
+//!
+//! Invariant: loaded once and kept until the price files, the policy or what is left of the budget change; a question
+//! then touches memory only.
+
+mod ask;
+mod facets;
+mod jobs;
+mod market;
+mod quotas;
+#[cfg(test)]
+mod tests;
+
+pub use ask::{Asked, MachinesRequest};
+pub use facets::{Facet, FacetOption};
+pub use jobs::{Job, TrialRecord};
+pub use market::Machines;
+pub use quotas::{AskWhere, ask_where, has};
+
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// What an engine keeps at hand for the picker.
+#[derive(Default)]
+pub(crate) struct Shelf {
+    market: Mutex<Option<(market::Stamp, Arc<Machines>)>>,
+    jobs: Mutex<Option<(i64, Arc<Vec<Job>>)>>,
+}

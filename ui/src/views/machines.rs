@@ -1,0 +1,606 @@
+//! Machines: the form as typed and as the engine takes it; rows, arithmetic and picture in words.
+
+use super::wrong;
+use crate::fields::Fields;
+use crate::pages::machines::{
+    Ask, Compare, FacetView, Form, Found, MachineRow, NearLine, Rows, Show, Table, TermLine, Way,
+};
+use crate::pages::parts::{Field, Name, Text};
+use curfew_catalog::finish::{Charge, Term};
+use curfew_catalog::need::Vocabulary;
+use curfew_catalog::work::Basis;
+use curfew_catalog::{Arch, Catalog, Explained, Offer, Picked, Reason, Row, Spec, Usd, WayOut};
+use curfew_core::{Timestamp, say};
+use curfew_engine::machines::{Asked, Job, MachinesRequest, ask_where, has};
+use jiff::{SignedDuration, Zoned};
+
+mod picture;
+pub use picture::picture;
+
+/// The question as the engine takes it.
+pub fn request(fields: &Fields) -> MachinesRequest {
+    let text = |name: &str| fields.raw(name).to_owned();
+    let facets = ["cloud", "service", "bought", "accelerator", "region"];
+    let chosen = facets.iter().flat_map(|id| {
+        let name = format!("facet-{id}");
+        fields.all(&name).map(|value| ((*id).to_owned(), value.to_owned())).collect::<Vec<_>>()
+    });
+    MachinesRequest {
+        words: text("words"),
+        job: text("job"),
+        hours: text("hours"),
+        ready_by: text("ready_by"),
+        max_usd: text("max_usd"),
+        hour_usd: text("hour_usd"),
+        facets: chosen.collect(),
+        lenient: fields.on("lenient"),
+        sort: text("sort"),
+        descending: fields.on("down"),
+        barred: text("barred"),
+    }
+}
+
+/// The question as an address carries it.
+pub fn query(request: &MachinesRequest) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    let mut add = |name: &str, value: &str| {
+        if !value.is_empty() {
+            text.append_pair(name, value);
+        }
+    };
+    add("words", &request.words);
+    add("job", &request.job);
+    add("hours", &request.hours);
+    add("ready_by", &request.ready_by);
+    add("max_usd", &request.max_usd);
+    add("hour_usd", &request.hour_usd);
+    for (facet, value) in &request.facets {
+        add(&format!("facet-{facet}"), value);
+    }
+    add("lenient", if request.lenient { "1" } else { "" });
+    add("sort", &request.sort);
+    add("down", if request.descending { "1" } else { "" });
+    add("barred", &request.barred);
+    text.finish()
+}
+
+/// The form as typed, with what is wrong at its fields.
+pub fn form(request: &MachinesRequest, asked: &Asked, jobs: &[Job], kept: Option<Usd>, now: Timestamp) -> Form {
+    let wrong = wrongs(request, asked);
+    let field = |id: &str, value: &str| {
+        let says = wrong.iter().find(|(field, _)| *field == id).map_or_else(String::new, |(_, says)| says.clone());
+        Field { value: value.to_owned(), wrong: says }
+    };
+    let heading = asked.job.as_ref().map(|j| format!("For “{}”, {}.", j.title(), j.says(now)));
+    Form {
+        heading: Name(heading.unwrap_or_else(|| "By what the job costs to finish, before anything is started.".into())),
+        words: field("words", &request.words),
+        job: field("job", asked.job.as_ref().map_or("", |j| &j.id)),
+        jobs: jobs.iter().map(|j| (j.id.clone(), Name(format!("{} · {}", j.title(), j.says(now))))).collect(),
+        hours: field("hours", &request.hours),
+        ready_by: field("ready_by", &request.ready_by),
+        max_usd: field("max_usd", &request.max_usd),
+        hour_usd: field("hour_usd", &request.hour_usd),
+        hour_default: kept.map_or_else(|| "not counted".into(), |usd| usd.to_money().to_string()),
+        sort: request.sort.clone(),
+        down: request.descending,
+    }
+}
+
+/// What is wrong, field by field; a word that is still being typed is not wrong yet.
+fn wrongs(request: &MachinesRequest, asked: &Asked) -> Vec<(&'static str, String)> {
+    let mut words: Vec<String> = asked.bad.iter().filter(|b| !b.unfinished).take(3).map(|b| format!("{b}.")).collect();
+    if !request.words.is_empty() || !asked.clashes.is_empty() {
+        words.extend(asked.clashes.iter().take(2).map(|c| format!("{c}.")));
+    }
+    let of = |field: &str| {
+        let mine = asked.wrong.iter().filter(|e| e.field() == Some(field));
+        mine.map(wrong).collect::<Vec<_>>().join(" ")
+    };
+    vec![
+        ("words", say::clean(&words.join(" "), 400)),
+        ("job", of("job")),
+        ("hours", of("hours")),
+        ("ready_by", of("ready_by")),
+        ("max_usd", of("max_usd")),
+        ("hour_usd", of("hour_usd")),
+    ]
+}
+
+/// The answer with its first rows. `cursor`: where in the words the user is typing.
+pub fn found(request: &MachinesRequest, asked: &Asked, picked: &Picked, cursor: usize, now: &Zoned) -> Found {
+    let catalog = asked.machines.catalog();
+    let nothing = picked.fitting == 0;
+    let ways = completions(asked.machines.words(), &request.words, cursor);
+    let mut notes: Vec<(Name, Text)> =
+        asked.machines.notes().iter().take(6).map(|n| (Name::from(&n.about), Text::from(&n.says))).collect();
+    if picked.price_unknown > 0 {
+        let says = format!("{} more might fit, but their price is not known", grouped(picked.price_unknown));
+        notes.push((Name::from("Left out:"), Text(says)));
+    }
+    Found {
+        title: format!("{} of {} offers", grouped(picked.fitting), grouped(catalog.len())),
+        prices: asked.machines.prices_say(now.timestamp()),
+        wrong: wrongs(request, asked),
+        why: asked.why(picked),
+        has_best: picked.best.is_some(),
+        footnote: footnote(asked),
+        notes,
+        near: if nothing { near(asked) } else { Vec::new() },
+        facets: asked
+            .facets()
+            .into_iter()
+            .map(|f| FacetView {
+                id: f.id,
+                title: f.title,
+                chosen: f.options.iter().filter(|o| o.chosen).count(),
+                options: f.options.into_iter().map(|o| (Name(o.value), Name(o.title), o.count, o.chosen)).collect(),
+            })
+            .collect(),
+        barred: request.barred.clone(),
+        lenient: request.lenient,
+        ways,
+        table: Table {
+            rows: picked.fitting,
+            first: rows(asked, picked, 0, now),
+            sort: request.sort.clone(),
+            down: request.descending,
+        },
+    }
+}
+
+fn completions(words: &Vocabulary, text: &str, cursor: usize) -> Vec<Way> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let found = words.complete(text, cursor.min(text.chars().count()), 8).into_iter();
+    found.map(|c| Way { text: Name(c.text), says: Name(c.says), from: c.replaces.start, to: c.replaces.end }).collect()
+}
+
+fn near(asked: &Asked) -> Vec<NearLine> {
+    let catalog = asked.machines.catalog();
+    let line = |n: curfew_catalog::Near| NearLine {
+        instead_of: Name(n.instead_of),
+        there_is: Name(n.there_is),
+        fitting: n.fitting,
+        example: (catalog.offer(n.example).key(), Name(catalog.name(n.example))),
+    };
+    asked.nearest().into_iter().map(line).collect()
+}
+
+/// What "Done in" is made of.
+fn footnote(asked: &Asked) -> String {
+    let measured = !asked.work.measured.is_empty();
+    match (&asked.work.trial, measured, asked.work.stated_ms) {
+        (Some(_), ..) => {
+            "“Done in” is measured on this computer and scaled by published throughput, with the band in \
+                          each machine’s details. It tightens after your first run on a machine of the same kind."
+        }
+        (None, true, _) => {
+            "“Done in” is from your finished runs: as measured on machines of the same kind, scaled by \
+                            published throughput elsewhere."
+        }
+        (None, false, Some(_)) => {
+            "“Done in” is your own number on every machine, plus the time to start and to move \
+                                   the data."
+        }
+        (None, false, None) => {
+            "How long the job takes is not known, so machines are ranked by their price an hour. \
+                                Say how long, or time the script here first."
+        }
+    }
+    .to_owned()
+}
+
+/// Rows from `from` on.
+pub fn rows(asked: &Asked, picked: &Picked, from: usize, now: &Zoned) -> Rows {
+    let shown = picked.rows.iter().skip(from).take(Table::CHUNK);
+    Rows { from, rows: shown.map(|row| machine_row(asked, picked, row, now)).collect() }
+}
+
+fn machine_row(asked: &Asked, picked: &Picked, row: &Row, now: &Zoned) -> MachineRow {
+    let catalog = asked.machines.catalog();
+    let offer = catalog.offer(row.id);
+    let reasons = catalog.reasons(&asked.question(1), row);
+    let is = |marked: &Option<Row>| marked.as_ref().is_some_and(|m| m.id == row.id);
+    let mut tags: Vec<(&'static str, Name)> = Vec::new();
+    let best = is(&picked.best);
+    if best {
+        tags.push(("home", Name::from(if asked.hourly_value.is_some() { "best with your time" } else { "best" })));
+    }
+    if is(&picked.cheapest) && !best {
+        let in_time = asked.ready_at.is_some() || asked.need.max_usd.is_some();
+        tags.push(("info", Name::from(if in_time { "cheapest in time" } else { "cheapest" })));
+    }
+    if is(&picked.soonest) && !best {
+        tags.push(("info", Name::from("soonest")));
+    }
+    if tags.is_empty() && picked.front.iter().any(|f| f.id == row.id) {
+        tags.push(("", Name::from("on the front")));
+    }
+    if let Some(first) = reasons.first() {
+        tags.push(("lost", Name(tag(first, row, now))));
+    }
+    let cost = |usd: fn(&curfew_catalog::Costs) -> Usd| {
+        row.costs.as_ref().map_or_else(|| "unknown".into(), |c| billed(row.charge, usd(c)))
+    };
+    MachineRow {
+        key: Name(offer.key()),
+        name: Name(short_name(&offer)),
+        sub: Name(sub(&offer)),
+        tags,
+        hour: hour(row.charge),
+        done: row.times.map_or_else(|| "unknown".into(), |t| span(t.done.ms)),
+        finish: cost(|c| c.machine + c.start_up + c.interruption),
+        total: cost(|c| c.total),
+        waiting: row.costs.and_then(|c| c.waiting).map_or_else(String::new, rounded),
+        best,
+        barred: !reasons.is_empty(),
+        ask: asks(&reasons),
+        href: use_href(asked, &offer),
+    }
+}
+
+/// The first reason's tag; a deadline says when it would be ready.
+fn tag(reason: &Reason, row: &Row, now: &Zoned) -> String {
+    match (reason.code, row.times) {
+        ("deadline", Some(times)) => {
+            let at = now.timestamp() + SignedDuration::from_millis(times.done.ms);
+            format!("ready {}", say::when(at, now))
+        }
+        _ => reason.tag.clone(),
+    }
+}
+
+fn asks(reasons: &[Reason]) -> bool {
+    reasons.first().is_some_and(|r| matches!(r.way_out, WayOut::AskQuota(_) | WayOut::AskLead { .. }))
+}
+
+/// Where "Use" leads: to Train, or to Endpoints for what only serves, with the job's folder.
+fn use_href(asked: &Asked, offer: &Offer<'_>) -> String {
+    let serves = matches!(offer.slot.component.as_deref(), Some("hosting" | "prediction"));
+    let page = if serves { "/endpoints" } else { "/train" };
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    text.append_pair("machine", &launch_key(offer));
+    if let Some(job) = asked.job.as_ref().filter(|_| !serves) {
+        text.append_pair("dir", &job.dir.to_string_lossy()).append_pair("entry", &job.entry);
+        for (key, value) in &job.hyper {
+            text.append_pair("hyper_key", key).append_pair("hyper_value", value);
+        }
+    }
+    format!("{page}?{}", text.finish())
+}
+
+/// The machine as the launcher takes it: without SageMaker's component, which the verb itself says.
+fn launch_key(offer: &Offer<'_>) -> String {
+    let key = offer.key();
+    match offer.slot.component.as_deref().filter(|_| &*offer.slot.service == "sagemaker") {
+        Some(component) => key.replacen(&format!(":{component}"), "", 1),
+        None => key,
+    }
+}
+
+/// "AWS g5.xlarge, spot".
+fn short_name(offer: &Offer<'_>) -> String {
+    if offer.is_local() {
+        return "This computer".into();
+    }
+    let cloud = match &*offer.slot.cloud {
+        "aws" => "AWS",
+        "gcp" => "Google",
+        other => other,
+    };
+    let bought = match offer.slot.buy {
+        curfew_catalog::Buy::OnDemand => "",
+        curfew_catalog::Buy::Spot => ", spot",
+        curfew_catalog::Buy::ManagedSpot => ", managed spot",
+        curfew_catalog::Buy::OneYear => ", one year",
+        curfew_catalog::Buy::ThreeYears => ", three years",
+    };
+    format!("{cloud} {}{bought}", offer.spec.machine.split(':').next().unwrap_or_default())
+}
+
+/// "A10G · 4 vCPU · 16 GiB · us-west-2 · SageMaker training".
+fn sub(offer: &Offer<'_>) -> String {
+    let slot = offer.slot;
+    let mut parts = vec![has(offer.spec)];
+    if !offer.is_local() {
+        parts.push(slot.zone.as_deref().unwrap_or(&slot.region).to_owned());
+        let service = match &*slot.service {
+            "sagemaker" => "SageMaker",
+            "vertex" => "Vertex AI",
+            _ => "",
+        };
+        if !service.is_empty() {
+            parts.push(format!("{service} {}", slot.component.as_deref().unwrap_or("")).trim_end().to_owned());
+        }
+    }
+    parts.retain(|p| !p.is_empty());
+    parts.join(" · ")
+}
+
+fn hour(charge: Charge) -> String {
+    match charge {
+        Charge::Listed(r) => r.usd().to_money().to_string(),
+        Charge::AtMost(r) => format!("≤ {}", r.usd().to_money()),
+        Charge::Estimated(r) => format!("≈ {}", r.usd().to_money()),
+        Charge::NotBilled => "–".into(),
+        Charge::Unknown => "unknown".into(),
+    }
+}
+
+/// An amount; for this computer, on which nobody bills, words.
+fn billed(charge: Charge, usd: Usd) -> String {
+    match charge {
+        Charge::NotBilled if usd == Usd::ZERO => "not billed".into(),
+        Charge::AtMost(_) => format!("≤ {}", usd.to_money()),
+        _ => usd.to_money().to_string(),
+    }
+}
+
+/// Waiting is worth whole dollars from ten on.
+fn rounded(usd: Usd) -> String {
+    let money = usd.to_money();
+    if usd.as_f64() >= 10.0 {
+        money.to_string().split('.').next().unwrap_or_default().to_owned()
+    } else {
+        money.to_string()
+    }
+}
+
+fn span(ms: i64) -> String {
+    say::duration(SignedDuration::from_millis(ms))
+}
+
+/// "9,654".
+pub(crate) fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// One machine opened up.
+pub fn show(asked: &Asked, offer: &Offer<'_>) -> Show {
+    let e = asked.explain(offer);
+    let catalog = asked.machines.catalog();
+    let trains = matches!(offer.slot.component.as_deref(), None | Some("training"));
+    let serves = matches!(offer.slot.component.as_deref(), None | Some("hosting" | "prediction"));
+    let key = launch_key(offer);
+    let to = |page: &str| {
+        let machine = form_urlencoded::byte_serialize(key.as_bytes()).collect::<String>();
+        format!("{page}?machine={machine}")
+    };
+    let use_it = use_href(asked, offer);
+    Show {
+        name: Name(catalog.name(offer.id)),
+        key: Name(e.key.clone()),
+        facts: facts(catalog, offer, &e),
+        time: time(&e),
+        terms: e.terms.iter().flat_map(|t| term_lines(t, 0)).collect(),
+        reasons: e.reasons.iter().map(|r| Text::from(&r.says)).collect(),
+        cautions: e.cautions.iter().map(Text::from).collect(),
+        ask: asks(&e.reasons),
+        train: if trains { if use_it.starts_with("/train") { use_it } else { to("/train") } } else { String::new() },
+        deploy: if serves { to("/endpoints") } else { String::new() },
+    }
+}
+
+fn facts(catalog: &Catalog, offer: &Offer<'_>, e: &Explained) -> Vec<(&'static str, Name)> {
+    let Spec { vcpus, memory_gib, accelerator, arch, network, local_disk_gb, .. } = offer.spec;
+    let not_known = || Name::from("not known");
+    let or = |text: Option<String>| text.map_or_else(not_known, Name);
+    let price = match e.row.charge {
+        Charge::Listed(r) => format!("{r} USD an hour"),
+        Charge::AtMost(r) => format!("at most {r} USD an hour, the on-demand price"),
+        Charge::Estimated(r) => format!("about {r} USD an hour"),
+        Charge::NotBilled => "not billed; electricity not counted".into(),
+        Charge::Unknown => "unknown".into(),
+    };
+    let mut all = vec![("Price", Name(price))];
+    if e.row.charge != Charge::NotBilled {
+        let as_of = match e.row.charge {
+            Charge::AtMost(_) => catalog.on_demand_of(offer).and_then(|o| o.as_of),
+            _ => offer.as_of,
+        };
+        all.push(("As of", or(as_of.map(|d| d.to_string()))));
+        all.push(("Source", Name::from(offer.source)));
+    }
+    let accelerators = accelerator.as_ref().map_or_else(
+        || "none".to_owned(),
+        |a| {
+            let each = a.memory_gib.map_or_else(String::new, |m| format!(", {} GiB each", m.normalize()));
+            format!("{} × {}{each}", a.count.normalize(), a.kind)
+        },
+    );
+    all.extend([
+        ("vCPU", or(vcpus.map(|n| n.to_string()))),
+        ("Memory", or(memory_gib.map(|m| format!("{} GiB", m.normalize())))),
+        ("Accelerator", Name(accelerators)),
+        ("Architecture", or(arch.map(Arch::word).map(str::to_owned))),
+        ("Network", or(network.as_deref().map(str::to_owned))),
+        ("Local disk", or(local_disk_gb.map(|gb| if gb == 0 { "none".into() } else { format!("{gb} GB") }))),
+    ]);
+    if let Some(quota) = &e.quota {
+        let value = quota.value.map_or_else(|| "unknown".to_owned(), |v| format!("{} {}", v.normalize(), quota.unit));
+        let name = quota.name.as_deref().unwrap_or("");
+        let whose = match quota.origin {
+            Some(curfew_catalog::QuotaOrigin::NewAccount) => " for a new account",
+            _ => "",
+        };
+        all.push(("Quota", Name(format!("{value}{whose}; one takes {} ({name})", quota.needs.normalize()))));
+    }
+    all.extend(e.placement.map(|score| ("Spot placement", Name(format!("{score} of 10")))));
+    all
+}
+
+fn time(e: &Explained) -> Vec<Text> {
+    let (Some(estimate), Some(times)) = (&e.estimate, &e.row.times) else { return Vec::new() };
+    let (done, low, high) = (span(times.done.ms), span(times.done.low_ms), span(times.done.high_ms));
+    let between = if low == high { String::new() } else { format!(", between {low} and {high}") };
+    let mut says = vec![Text(format!(
+        "{done}{between}: {} of work, {} to start, {} in the queue{}{}.",
+        span(times.work.ms),
+        span(times.start_ms),
+        span(times.queue_ms),
+        if times.move_ms > 0 { format!(", {} to move the data", span(times.move_ms)) } else { String::new() },
+        if times.lost_ms > 0 { format!(", {} lost to interruptions", span(times.lost_ms)) } else { String::new() },
+    ))];
+    says.push(Text(match &estimate.basis {
+        Basis::Measured { runs } => {
+            format!("Measured: {} on this kind of machine.", say::count(*runs, "run", "runs"))
+        }
+        Basis::Scaled { from_machine, ms_there, speedup, how, trial } => {
+            let what = if *trial { "A trial" } else { "A run" };
+            let there = if from_machine == "here" { "this computer" } else { from_machine };
+            format!("{what} on {there} says {} there; here {speedup:.2} times as fast: {how}.", span(*ms_there))
+        }
+        Basis::Stated => "Your own number.".into(),
+    }));
+    says
+}
+
+fn term_lines(term: &Term, depth: usize) -> Vec<TermLine> {
+    let mut lines = vec![TermLine {
+        depth,
+        label: term.label,
+        usd: term.usd.map_or_else(|| "unknown".to_owned(), |u| format!("{u} USD")),
+        how: Name::from(&term.how),
+        basis: Name(term.basis.clone().unwrap_or_default()),
+    }];
+    lines.extend(term.parts.iter().flat_map(|t| term_lines(t, depth + 1)));
+    lines
+}
+
+/// What stands in a cell, and what the least of is the best, where it can be compared.
+type Cell = (String, Option<i128>);
+
+/// Two to five side by side.
+pub fn compare(asked: &Asked, offers: &[Offer<'_>]) -> Compare {
+    if !(2..=5).contains(&offers.len()) {
+        return Compare { wrong: "Choose two to five machines to put side by side.".into(), ..Compare::default() };
+    }
+    let catalog = asked.machines.catalog();
+    let rows = catalog.compare(&asked.question(1), offers.iter().map(|o| o.id));
+    let least = |values: &[Option<i128>]| values.iter().flatten().min().copied();
+    let line = |what, values: Vec<Cell>| {
+        let best = least(&values.iter().map(|v| v.1).collect::<Vec<_>>());
+        let differ = values.iter().filter_map(|v| v.1).any(|v| Some(v) != best);
+        let cells = values.into_iter().map(|(text, v)| (Name(text), differ && v.is_some() && v == best)).collect();
+        (what, cells)
+    };
+    let each = |f: &dyn Fn(&Offer<'_>, &Row) -> Cell| -> Vec<Cell> {
+        offers.iter().zip(&rows).map(|(o, r)| f(o, r)).collect()
+    };
+    let plain = |f: &dyn Fn(&Offer<'_>) -> String| each(&|o, _| (f(o), None));
+    let cost = |of: fn(&curfew_catalog::Costs) -> Usd| {
+        each(&|_, r| match r.costs {
+            Some(c) => (billed(r.charge, of(&c)), Some(of(&c).pico())),
+            None => ("unknown".into(), None),
+        })
+    };
+    let lines = vec![
+        line("Region", plain(&|o| o.slot.zone.as_ref().unwrap_or(&o.slot.region).to_string())),
+        line(
+            "Accelerator",
+            plain(&|o| {
+                let a = o.spec.accelerator.as_ref();
+                a.map_or_else(|| "none".into(), |a| format!("{} × {}", a.count.normalize(), a.kind))
+            }),
+        ),
+        line("vCPU", plain(&|o| o.spec.vcpus.map_or_else(|| "not known".into(), |n| n.to_string()))),
+        line(
+            "Memory",
+            plain(&|o| o.spec.memory_gib.map_or_else(|| "not known".into(), |m| format!("{} GiB", m.normalize()))),
+        ),
+        line(
+            "Bought",
+            plain(&|o| if o.slot.buy.is_spot() { "spot".into() } else { o.slot.buy.word().replace('-', " ") }),
+        ),
+        line("An hour", each(&|_, r| (hour(r.charge), r.charge.rate().map(|rate| i128::from(rate.pico()))))),
+        line(
+            "Done in",
+            each(&|_, r| match r.times {
+                Some(t) => (span(t.done.ms), Some(t.done.ms.into())),
+                None => ("unknown".into(), None),
+            }),
+        ),
+        line(
+            "At the latest",
+            each(&|_, r| match r.times {
+                Some(t) => (span(t.done.high_ms), Some(t.done.high_ms.into())),
+                None => ("unknown".into(), None),
+            }),
+        ),
+        line("Machine at work", cost(|c| c.machine)),
+        line("Start-up", cost(|c| c.start_up)),
+        line("Interruption", cost(|c| c.interruption)),
+        line("Disk", cost(|c| c.disk)),
+        line("Transfer", cost(|c| c.transfer)),
+        line("In all", cost(|c| c.total)),
+        line(
+            "Your waiting",
+            each(&|_, r| match r.costs.and_then(|c| c.waiting) {
+                Some(w) => (w.to_money().to_string(), Some(w.pico())),
+                None => ("not counted".into(), None),
+            }),
+        ),
+        line(
+            "Barred",
+            each(&|_, r| {
+                let reasons = catalog.reasons(&asked.question(1), r);
+                (reasons.first().map_or_else(|| "no".into(), |r| r.tag.clone()), None)
+            }),
+        ),
+    ];
+    let heads = offers.iter().map(|o| (Name(o.key()), Name(short_name(o)))).collect();
+    Compare { heads, lines, wrong: String::new() }
+}
+
+/// Asking for more: of a quota at its cloud, or of a rule from the lead.
+pub fn ask(asked: &Asked, offer: &Offer<'_>, can_open: bool, connected: bool) -> Ask {
+    let e = asked.explain(offer);
+    let name = Name(asked.machines.catalog().name(offer.id));
+    let says = e.reasons.iter().map(|r| Text::from(&r.says)).collect();
+    let quota = e.reasons.iter().find_map(|r| match &r.way_out {
+        WayOut::AskQuota(ask) => Some(ask),
+        _ => None,
+    });
+    if let Some(place) = quota.map(ask_where) {
+        return Ask {
+            name,
+            says,
+            asks: Text(place.says),
+            fields: place.fields.into_iter().map(|(term, value)| (term, Name(value))).collect(),
+            reason: place.reason,
+            url: place.url,
+            can_open,
+            unconnected: !connected,
+        };
+    }
+    let lead = e.reasons.iter().find_map(|r| match &r.way_out {
+        WayOut::AskLead { rule, needs } => Some((*rule, needs.clone())),
+        _ => None,
+    });
+    match lead {
+        Some((rule, needs)) => Ask {
+            asks: Text(format!("Ask your lead to let “{rule}” in the team's policy allow {needs}.")),
+            fields: vec![("Rule", Name::from(rule)), ("Would have to allow", Name::from(&needs))],
+            reason: format!(
+                "I would like to use {name} for a job{}. Our policy's {rule} would have to allow {needs}.",
+                e.row.costs.map_or_else(String::new, |c| format!(" that comes to {} in all", c.total.to_money()))
+            ),
+            name,
+            says,
+            ..Ask::default()
+        },
+        None => {
+            Ask { name, says, asks: Text::from("There is nothing to ask for: it is open to you."), ..Ask::default() }
+        }
+    }
+}

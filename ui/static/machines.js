@@ -1,0 +1,325 @@
+// The picker: the list follows each key, its rows are read as they are scrolled to. Rows come from the server as HTML,
+// escaped; here they are only put in their places.
+"use strict";
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const CHUNK = 50; // rows read at once, as the server counts them
+  const KEEP = 4; // chunks kept above and below what is seen
+  const form = () => $("need");
+  const picked = new Set(); // keys to put side by side; they outlive the list they were chosen from
+  let asking = null; // the question under way
+  let rows = null; // { reading: Map(chunk → AbortController), height }
+
+  const question = () => {
+    const params = new URLSearchParams();
+    for (const [name, value] of new FormData(form())) if (value !== "") params.append(name, value);
+    return params;
+  };
+
+  // ---- The answer follows each key ----
+  async function follow() {
+    asking?.abort();
+    const mine = (asking = new AbortController());
+    const params = question();
+    const words = $("words");
+    const address = `/machines?${params}`;
+    params.set("at", words.selectionEnd ?? words.value.length);
+    try {
+      const answer = await fetch(`/machines/found?${params}`, { signal: mine.signal, cache: "no-store", headers: { "HX-Request": "true" } });
+      const text = await answer.text();
+      if (mine.signal.aborted || !form()) return;
+      if (!answer.ok) {
+        $("notices").innerHTML = text;
+        return;
+      }
+      take(new DOMParser().parseFromString(text, "text/html").getElementById("found"));
+      history.replaceState(history.state, "", address);
+      $("page").dataset.liveFrom = address;
+    } catch (error) {
+      if (!mine.signal.aborted) $("lost").hidden = false;
+    }
+  }
+
+  function take(fresh) {
+    if (!fresh) return;
+    $("notices").replaceChildren();
+    $("lost").hidden = true;
+    const focus = document.activeElement?.id;
+    const stays = { callbacks: { beforeAttributeUpdated: (name) => name !== "open" } };
+    for (const id of ["found-wrong", "found-head", "facets"]) {
+      const now = fresh.querySelector(`#${id}`);
+      Idiomorph.morph($(id), now, { morphStyle: "outerHTML", ...stays });
+    }
+    $("found-ways").replaceWith(fresh.querySelector("#found-ways"));
+    $("found-table").replaceWith(fresh.querySelector("#found-table"));
+    htmx.process($("found-table"));
+    const note = fresh.querySelector("#footnote");
+    if (note && $("footnote")) $("footnote").textContent = note.textContent;
+    if (focus && document.activeElement === document.body) $(focus)?.focus();
+    faults();
+    ways();
+    table();
+    chosen();
+    picture();
+  }
+
+  function faults() {
+    for (const says of document.querySelectorAll("#found-wrong [data-wrong-of]")) {
+      const field = $(says.dataset.wrongOf);
+      const place = $(`${says.dataset.wrongOf}-wrong`);
+      if (!field || !place) continue;
+      if (place.textContent !== says.textContent) place.textContent = says.textContent;
+      if (says.textContent) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    }
+  }
+
+  // ---- Rows as they are scrolled to ----
+  function table() {
+    if (rows) for (const reading of rows.reading.values()) reading.abort();
+    rows = null;
+    const box = $("rows");
+    if (!box) return;
+    const body = box.querySelector("tbody");
+    const first = body.rows[0];
+    const total = Number(box.querySelector("table").getAttribute("aria-rowcount")) - 1;
+    rows = { reading: new Map(), height: first?.getBoundingClientRect().height || 58, total };
+    // One body for each chunk; those that are not read yet are one tall row.
+    const rest = document.createDocumentFragment();
+    for (let from = CHUNK; from < total; from += CHUNK) {
+      const chunk = document.createElement("tbody");
+      chunk.dataset.from = from;
+      empty(chunk);
+      rest.append(chunk);
+    }
+    box.querySelector("table").append(rest);
+    ticks(body);
+    box.addEventListener("scroll", later, { passive: true });
+  }
+
+  function empty(chunk) {
+    const count = Math.min(CHUNK, rows.total - Number(chunk.dataset.from));
+    const row = document.createElement("tr");
+    const cell = document.createElement("td");
+    row.setAttribute("aria-hidden", "true");
+    cell.colSpan = 8;
+    cell.style.height = `${count * rows.height}px`;
+    row.append(cell);
+    chunk.replaceChildren(row);
+    delete chunk.dataset.read;
+  }
+
+  let waiting = false;
+  function later() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      look();
+    });
+  }
+
+  function look() {
+    const box = $("rows");
+    if (!box || !rows) return;
+    const at = Math.floor(box.scrollTop / (rows.height * CHUNK));
+    const to = Math.floor((box.scrollTop + box.clientHeight) / (rows.height * CHUNK));
+    const bodies = box.querySelectorAll("tbody");
+    for (const [n, reading] of rows.reading) {
+      if (n < at - 1 || n > to + 1) {
+        reading.abort();
+        rows.reading.delete(n);
+      }
+    }
+    for (let n = Math.max(0, at - 1); n <= Math.min(bodies.length - 1, to + 1); n += 1) read(bodies[n], n);
+    for (const chunk of box.querySelectorAll("tbody[data-read]")) {
+      const n = Number(chunk.dataset.from) / CHUNK;
+      if (n < at - KEEP || n > to + KEEP) empty(chunk);
+    }
+  }
+
+  async function read(chunk, n) {
+    if (n === 0 || chunk.dataset.read || rows.reading.has(n)) return;
+    const mine = new AbortController();
+    const of = rows;
+    of.reading.set(n, mine);
+    const params = question();
+    params.set("from", n * CHUNK);
+    try {
+      const answer = await fetch(`/machines/rows?${params}`, { signal: mine.signal, cache: "no-store", headers: { "HX-Request": "true" } });
+      const text = await answer.text();
+      if (mine.signal.aborted || of !== rows || !answer.ok) return;
+      // A table's rows are only read within a table.
+      const parsed = new DOMParser().parseFromString(`<table><tbody>${text}</tbody></table>`, "text/html");
+      chunk.replaceChildren(...parsed.querySelectorAll("tr"));
+      chunk.dataset.read = "1";
+      ticks(chunk);
+    } catch {
+      // It is read again when it is scrolled to again.
+    } finally {
+      if (of.reading.get(n) === mine) of.reading.delete(n);
+    }
+  }
+
+  // ---- Side by side ----
+  const ticks = (within) => {
+    for (const box of within.querySelectorAll("[data-pick]")) box.checked = picked.has(box.value);
+  };
+  function chosen() {
+    const go = $("compare-go");
+    if (!go) return;
+    go.disabled = picked.size < 2 || picked.size > 5;
+    $("compare-n").textContent = picked.size ? ` ${picked.size}` : "";
+    go.title = picked.size > 5 ? "Five at most" : picked.size < 2 ? "Choose two to five in the list" : "";
+  }
+
+  // ---- The picture follows when the keys rest ----
+  let drawing = null;
+  let rest = 0;
+  function picture() {
+    drawing?.abort();
+    clearTimeout(rest);
+    if ($("picture")) rest = setTimeout(draw, 200);
+  }
+  async function draw() {
+    const mine = (drawing = new AbortController());
+    try {
+      const answer = await fetch(`/machines/picture?${question()}`, { signal: mine.signal, cache: "no-store", headers: { "HX-Request": "true" } });
+      const text = await answer.text();
+      if (mine.signal.aborted || !$("picture") || !answer.ok) return;
+      $("picture").replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
+    } catch {
+      // The list says it, if the panel is gone.
+    }
+  }
+
+  // ---- Ways to go on with the word that is being typed ----
+  function ways() {
+    const list = $("ways");
+    const words = $("words");
+    list.replaceChildren($("found-ways").content.cloneNode(true));
+    show(document.activeElement === words && list.childElementCount > 0 && typing);
+  }
+  let typing = false;
+  function show(open) {
+    $("ways").hidden = !open;
+    $("words").setAttribute("aria-expanded", String(open));
+    if (!open) {
+      $("words").removeAttribute("aria-activedescendant");
+      for (const way of $("ways").children) way.setAttribute("aria-selected", "false");
+    }
+  }
+  function move(by) {
+    const all = [...$("ways").children];
+    const at = all.findIndex((way) => way.getAttribute("aria-selected") === "true");
+    const to = all[(at + by + all.length + (at < 0 && by < 0 ? 1 : 0)) % all.length];
+    for (const way of all) way.setAttribute("aria-selected", String(way === to));
+    to.scrollIntoView({ block: "nearest" });
+    $("words").setAttribute("aria-activedescendant", to.id);
+  }
+  function put(way) {
+    const words = $("words");
+    const all = [...words.value];
+    const from = Number(way.dataset.from);
+    const before = all.slice(0, from).join("");
+    const after = all.slice(Number(way.dataset.to)).join("");
+    words.value = `${before}${way.dataset.text}${after.startsWith(" ") ? "" : " "}${after}`;
+    const at = before.length + way.dataset.text.length + 1;
+    words.setSelectionRange(at, at);
+    typing = false;
+    show(false);
+    follow();
+  }
+
+  // ---- Hands ----
+  document.addEventListener("input", (event) => {
+    if (!form() || event.target.form !== form() || event.target.matches("[type=checkbox], [type=radio], select")) return;
+    typing = event.target.id === "words";
+    follow();
+  });
+  document.addEventListener("change", (event) => {
+    if (!form()) return;
+    if (event.target.matches("[data-pick]")) {
+      if (event.target.checked) picked.add(event.target.value);
+      else picked.delete(event.target.value);
+      chosen();
+    } else if (event.target.form === form() && event.target.matches("[type=checkbox], [type=radio], select")) {
+      follow();
+    }
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target === form()) {
+      event.preventDefault();
+      follow();
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id !== "words" || event.isComposing) return;
+    const open = !$("ways").hidden;
+    if (open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      move(event.key === "ArrowDown" ? 1 : -1);
+      event.preventDefault();
+    } else if (open && (event.key === "Enter" || event.key === "Tab")) {
+      const way = $("ways").querySelector("[aria-selected=true]");
+      if (way) {
+        put(way);
+        event.preventDefault();
+      } else show(false);
+    } else if (event.key === "Escape" && open) {
+      show(false);
+      event.preventDefault();
+    }
+  });
+  document.addEventListener("focusout", (event) => {
+    if (event.target.id === "words" && form()) show(false);
+  });
+  // Before the field loses its focus, and the list with it.
+  document.addEventListener("mousedown", (event) => {
+    const way = event.target.closest?.("#ways [role=option]");
+    if (way) {
+      event.preventDefault();
+      put(way);
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (!form()) return;
+    const by = (name) => event.target.closest?.(`[data-${name}]`)?.dataset[name];
+    const dialog = (path, params) => htmx.ajax("GET", `${path}?${params}`, { target: "#dialog", source: event.target.closest("button") ?? "#found" });
+    const params = question();
+    if (by("sort")) {
+      const same = $("sort").value === by("sort");
+      // Up, down, and back to the best first.
+      if (same && $("down").value) [$("sort").value, $("down").value] = ["", ""];
+      else [$("sort").value, $("down").value] = [by("sort"), same ? "1" : ""];
+      follow();
+    } else if (by("show")) {
+      params.set("key", by("show"));
+      dialog("/machines/show", params);
+    } else if (by("ask")) {
+      params.set("key", by("ask"));
+      dialog("/machines/ask", params);
+    } else if (event.target.closest?.("#compare-go")) {
+      for (const key of picked) params.append("pick", key);
+      dialog("/machines/compare", params);
+    }
+    // One facet is open at a time, and none when one clicks elsewhere.
+    for (const facet of document.querySelectorAll("details.facet[open]")) if (!facet.contains(event.target)) facet.open = false;
+  });
+
+  function mount() {
+    picked.clear();
+    asking?.abort();
+    if (!form()) {
+      rows = null;
+      return;
+    }
+    table();
+    chosen();
+    picture();
+  }
+  document.addEventListener("curfew:page", mount);
+  // A trial has ended, prices were refreshed, the policy was changed: the answer may be another.
+  document.addEventListener("curfew:live", () => {
+    if (form() && !$("dialog").open) follow();
+  });
+})();
