@@ -35,6 +35,10 @@ impl App {
     pub fn engine(&self) -> &Engine {
         &self.0.engine
     }
+    /// The engine, for what goes on after the answer.
+    pub(crate) fn engine_arc(&self) -> Arc<Engine> {
+        self.0.engine.clone()
+    }
     pub(crate) fn host(&self) -> &dyn Host {
         &*self.0.host
     }

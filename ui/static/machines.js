@@ -8,6 +8,7 @@
   const form = () => $("need");
   const picked = new Set(); // keys to put side by side; they outlive the list they were chosen from
   let asking = null; // the question under way
+  let timing = false; // a script is being timed on this computer
   let rows = null; // { reading: Map(chunk → AbortController), height }
 
   const question = () => {
@@ -243,6 +244,9 @@
       if (event.target.checked) picked.add(event.target.value);
       else picked.delete(event.target.value);
       chosen();
+    } else if (event.target.id === "hour_usd" && !event.target.hasAttribute("aria-invalid")) {
+      // Kept for the next time; what is no amount is told at the field, and not kept.
+      fetch("/machines/hour", { method: "POST", body: new URLSearchParams({ hour_usd: event.target.value }) }).catch(() => {});
     } else if (event.target.form === form() && event.target.matches("[type=checkbox], [type=radio], select")) {
       follow();
     }
@@ -313,6 +317,7 @@
       rows = null;
       return;
     }
+    timing = "timing" in $("job-says").dataset;
     table();
     chosen();
     picture();
@@ -320,6 +325,9 @@
   document.addEventListener("curfew:page", mount);
   // A trial has ended, prices were refreshed, the policy was changed: the answer may be another.
   document.addEventListener("curfew:live", () => {
-    if (form() && !$("dialog").open) follow();
+    if (!form()) return;
+    // A trial that is over is a job to choose.
+    if (timing && !("timing" in $("job-says").dataset)) location.reload();
+    else if (!$("dialog").open && !timing) follow();
   });
 })();

@@ -20,6 +20,13 @@ pub(crate) enum Command {
     Train(Train),
     /// Which machine? Find it by what the job costs to finish
     Machines(Machines),
+    /// Time some steps of a script here, so that its time on other machines is known
+    Trial(Trial),
+    /// Prices: how old they are, and newer ones
+    Prices {
+        #[command(subcommand)]
+        verb: PricesVerb,
+    },
     /// List the runs
     Runs,
     /// Look at a run, or end it
@@ -153,6 +160,39 @@ pub(crate) struct MachinesAsk {
     /// Do not let a new account's quotas bar: yours may be larger
     #[arg(long)]
     pub(crate) any_quota: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Trial {
+    /// The folder that holds the training script
+    pub(crate) dir: String,
+    /// The script to start [default: train.py, or the only one]
+    #[arg(long)]
+    pub(crate) entry: Option<String>,
+    /// Data: a file or folder, as channel NAME (default: training)
+    #[arg(long, value_name = "[NAME=]PATH")]
+    pub(crate) data: Vec<String>,
+    /// A hyperparameter, passed to the script as --k v
+    #[arg(long, value_name = "K=V")]
+    pub(crate) hyper: Vec<String>,
+    /// How many steps or epochs the whole run has, where its log does not tell
+    #[arg(long, value_name = "N")]
+    pub(crate) total: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PricesVerb {
+    /// How old the prices are, and what is wrong with them
+    Status,
+    /// Read newer prices; what cannot be read keeps the old
+    Refresh {
+        /// A region of AWS to read the price list of; may be given several times [default: the policy's, or us-east-1]
+        #[arg(long = "region", value_name = "REGION")]
+        regions: Vec<String>,
+        /// Only this feed: ec2, sagemaker or google; may be given several times
+        #[arg(long = "feed", value_name = "FEED", value_parser = ["ec2", "sagemaker", "google", "account"])]
+        feeds: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

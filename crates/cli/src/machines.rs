@@ -1,12 +1,13 @@
-//! machines, machines show.
+//! machines, machines show, trial.
 
 use crate::app;
-use crate::args::{Machines, MachinesAsk, MachinesVerb};
+use crate::args::{Machines, MachinesAsk, MachinesVerb, Trial};
 use crate::out::{Exit, Failed, line, note, print_json, table};
 use curfew_catalog::finish::{Charge, Term};
 use curfew_catalog::{Explained, OfferRow, Row, WayOut};
 use curfew_core::say;
-use curfew_engine::machines::{Asked, MachinesRequest, ask_where};
+use curfew_engine::LaunchRequest;
+use curfew_engine::machines::{Asked, MachinesRequest, TrialRequest, ask_where};
 use jiff::SignedDuration;
 
 /// How many rows a terminal is shown.
@@ -191,4 +192,37 @@ fn term(t: &Term, depth: usize) {
     for part in &t.parts {
         term(part, depth + 1);
     }
+}
+
+pub(crate) async fn trial(args: Trial, json: bool) -> Result<Exit, Failed> {
+    let engine = app::engine()?;
+    let cx = engine.cx();
+    let launch = LaunchRequest {
+        dir: args.dir,
+        entry: args.entry,
+        data: args.data,
+        hyper: args.hyper,
+        ..LaunchRequest::default()
+    };
+    let request = TrialRequest { launch, total: args.total };
+    let found = engine.trial(&cx, &request, &|now| note(say::clean(&now.says, 200))).await?;
+    if json {
+        print_json(&found);
+        return Ok(Exit::Done);
+    }
+    let said = |ms: i64| say::duration(SignedDuration::from_millis(ms));
+    let [whole, low, high] = found.whole_ms;
+    line(format!("The whole run takes about {} here ({} to {}).", said(whole), said(low), said(high)));
+    note(format!(
+        "From {} {} at {:.0} ms each, after {:.1} s to begin; {} of {} were reached.{}",
+        found.timed,
+        found.unit,
+        found.ms_each,
+        found.before_ms / 1000.0,
+        found.reached,
+        found.total,
+        found.busy.map_or_else(String::new, |b| format!(" It keeps {b:.1} vCPU busy.")),
+    ));
+    note(format!("Compare machines with it: curfew machines --for {}", say::clean(&found.dir.to_string_lossy(), 300)));
+    Ok(Exit::Done)
 }

@@ -8,6 +8,7 @@ mod lab;
 mod machines;
 mod out;
 mod policy;
+mod prices;
 mod runs;
 mod serve;
 mod sweep;
@@ -56,6 +57,8 @@ async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
     match args.command {
         args::Command::Train(train) => runs::train(train, json).await,
         args::Command::Machines(machines) => machines::machines(machines, json).await,
+        args::Command::Trial(trial) => machines::trial(trial, json).await,
+        args::Command::Prices { verb } => prices::prices(verb, json).await,
         args::Command::Runs => runs::list(json).await,
         args::Command::Run { verb } => runs::run(verb, json).await,
         args::Command::Deploy(deploy) => endpoints::deploy(deploy, json).await,

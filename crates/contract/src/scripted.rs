@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use curfew_core::curfew::{Curfew, Enforcer};
 use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, Reply, Traffic};
 use curfew_core::error::{Bill, Retry};
+use curfew_core::market::Market;
 use curfew_core::provider::{Kind, Machine, Offers, Provider, Quote, Serving, Training};
 use curfew_core::resource::{Evidence, KindSheet, RemovalStep, Resource, ResourceKey};
 use curfew_core::run::{LogChunk, RunHandle, RunSpec, RunState, RunStatus};
@@ -61,6 +62,7 @@ pub struct Scripted {
     kinds: Arc<Vec<Box<dyn Kind>>>,
     enforcer: Enforcer,
     usd_per_hour: Option<rust_decimal::Decimal>,
+    market: Option<Arc<dyn Market>>,
 }
 
 impl Scripted {
@@ -80,12 +82,19 @@ impl Scripted {
             kinds: Arc::new(kinds),
             enforcer: Enforcer::OnlyWhileOn,
             usd_per_hour: Some(rust_decimal::Decimal::ONE),
+            market: None,
         }
     }
     /// Who holds curfews.
     #[must_use]
     pub fn enforced_by(mut self, enforcer: Enforcer) -> Self {
         self.enforcer = enforcer;
+        self
+    }
+    /// Tells prices and limits too.
+    #[must_use]
+    pub fn telling(mut self, market: Arc<dyn Market>) -> Self {
+        self.market = Some(market);
         self
     }
     /// The price of everything, or unknown.
@@ -253,6 +262,9 @@ impl Provider for Scripted {
     }
     fn kinds(&self) -> &[Box<dyn Kind>] {
         &self.kinds
+    }
+    fn market(&self) -> Option<&dyn Market> {
+        self.market.as_deref()
     }
 }
 

@@ -13,6 +13,7 @@ pub mod intent;
 pub mod lab;
 pub mod labsheet;
 pub mod machine;
+pub mod market;
 pub mod money;
 pub mod notice;
 pub mod plan;

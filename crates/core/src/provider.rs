@@ -35,6 +35,10 @@ pub trait Provider: Send + Sync {
     fn serving(&self) -> Option<&dyn Serving>;
     /// Kinds of things that can be left behind here; each is one file.
     fn kinds(&self) -> &[Box<dyn Kind>];
+    /// Prices and limits that this account tells.
+    fn market(&self) -> Option<&dyn crate::market::Market> {
+        None
+    }
 }
 
 /// Machines on offer at this account.
@@ -105,6 +109,10 @@ pub trait Training: Send + Sync {
     /// Does the provider itself write the loss series into the run's folder (as `local`'s supervisor does)?
     /// Otherwise the engine's loop reads the log and writes it.
     fn writes_series(&self) -> bool;
+    /// vCPUs that the run has kept busy on average since its script began; `None` where the provider cannot tell.
+    async fn busy(&self, _cx: &Cx, _run: &RunHandle) -> Result<Option<f64>> {
+        Ok(None)
+    }
 }
 
 /// Endpoints.

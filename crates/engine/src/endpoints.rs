@@ -80,7 +80,7 @@ impl Engine {
             EndpointSpec { id, model, script, machine, curfew, confirmed, intent: crate::new_intent(), owner: who() };
         let (_, serving) = self.serving_for(&spec.machine)?;
         let quote = serving.quote(cx, &spec).await?;
-        crate::runs::check_price(&policy, &quote)?;
+        crate::runs::check_policy(&policy, &spec.machine, &quote)?;
         Ok((spec, quote))
     }
 

@@ -7,6 +7,8 @@ use curfew_core::curfew::Enforcer;
 use curfew_core::error::Bill;
 use curfew_core::ids::to_name;
 use curfew_core::intent::{Intent, Verb};
+use curfew_core::machine::Purchase;
+use curfew_core::policy::Policy;
 use curfew_core::provider::{Quote, Training};
 use curfew_core::run::{Failure, LogChunk, RunHandle, RunSpec, RunState, RunStatus, StopRules};
 use curfew_core::{Cost, Cx, Error, ErrorKind, LabId, MachineRef, Notice, Result, Retry, RunId};
@@ -126,7 +128,7 @@ impl Engine {
         };
         let (_, training) = self.training_for(&spec.machine)?;
         let quote = training.quote(cx, &spec).await?;
-        check_price(&policy, &quote)?;
+        check_policy(&policy, &spec.machine, &quote)?;
         Ok((spec, quote))
     }
 
@@ -338,8 +340,30 @@ impl Engine {
     }
 }
 
+/// What the policy says of a machine: family, region, price of an hour, and spot where it asks for spot.
+pub(crate) fn check_policy(policy: &Policy, machine: &MachineRef, quote: &Quote) -> Result<()> {
+    let refuse = |message: String| Err(Error::new(ErrorKind::Policy, "check the machine", message).at("machine"));
+    let barred = |list: &[String], name: &str| !list.is_empty() && list.iter().all(|allowed| allowed != name);
+    if !machine.is_local() {
+        let family = machine.machine.as_deref().map(curfew_catalog::spec::family);
+        if let Some(family) = family.filter(|f| barred(&policy.families, f)) {
+            return refuse(format!("your team's policy allows {}, and this is {family}", policy.families.join(", ")));
+        }
+        if let Some(region) = machine.region.as_deref().filter(|r| barred(&policy.regions, r)) {
+            return refuse(format!("your team's policy allows {}, and this is in {region}", policy.regions.join(", ")));
+        }
+        let rate = quote.rate.amount().map(|rate| rate.0.amount());
+        if let (Some(above), Some(rate), Purchase::OnDemand) = (policy.spot_above_usd_per_hour, rate, machine.purchase)
+            && rate > above
+        {
+            return refuse(format!("above ${above} an hour your team's policy asks for spot, and this is on demand"));
+        }
+    }
+    check_price(policy, quote)
+}
+
 /// The policy's ceiling on the price of an hour.
-pub(crate) fn check_price(policy: &curfew_core::policy::Policy, quote: &Quote) -> Result<()> {
+fn check_price(policy: &Policy, quote: &Quote) -> Result<()> {
     let Some(limit) = policy.max_usd_per_hour else { return Ok(()) };
     match &quote.rate {
         Cost::NotBilled { .. } => Ok(()),

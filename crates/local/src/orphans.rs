@@ -86,6 +86,20 @@ pub(crate) fn of(inner: &Inner, owner: &Owner) -> Result<Option<Orphans>> {
     Ok(find(inner)?.into_iter().find(|o| o.owner == *owner))
 }
 
+/// vCPUs that a run's processes have kept busy on average since the first of them began; `None`: it has none.
+pub(crate) fn busy(inner: &Inner, run: &RunId) -> Result<Option<f64>> {
+    let all = process::all().map_err(|e| Error::io("list the processes", "the processes cannot be listed", e))?;
+    let ours = |s: &Stat| owner_by_mark(inner.home.root(), s.pid) == Some(Owner::Run(run.clone()));
+    let mut began = u64::MAX;
+    let mut ticks = 0;
+    for stat in all.into_iter().filter(ours) {
+        began = began.min(stat.start);
+        ticks += stat.ticks;
+    }
+    let since_boot = process::ticks_since_boot().filter(|now| *now > began);
+    Ok(since_boot.map(|now| ticks as f64 / (now - began) as f64))
+}
+
 /// Are there any, when what is just ending is given a moment? A supervisor writes the end down and then goes, and the
 /// last of its processes may still be on their way out.
 pub(crate) fn any_that_stay(inner: &Inner, owner: &Owner) -> Result<bool> {

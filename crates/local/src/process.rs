@@ -28,6 +28,8 @@ pub(crate) struct Stat {
     /// Ended, and not yet waited for.
     pub zombie: bool,
     pub start: u64,
+    /// Processor time, that of children that were waited for included, in clock ticks.
+    pub ticks: u64,
     pub name: String,
 }
 
@@ -103,7 +105,16 @@ fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         parent: number(1)?,
         session: number(3)?,
         start: fields.get(19)?.parse().ok()?,
+        ticks: (11..=14).filter_map(|i| fields.get(i)?.parse::<u64>().ok()).sum(),
     })
+}
+
+/// Clock ticks since boot, in which start times are told.
+pub(crate) fn ticks_since_boot() -> Option<u64> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    let (seconds, hundredths) = text.split_whitespace().next()?.split_once('.')?;
+    let ticks = rustix::param::clock_ticks_per_second();
+    Some(seconds.parse::<u64>().ok()? * ticks + hundredths.parse::<u64>().ok()? * ticks / 100)
 }
 
 /// Every process, sorted by pid. Those that end while this reads are left out.
@@ -162,7 +173,7 @@ mod tests {
         let line = b"42 (a) R 1 (x)) S 7 8 9 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 5555 0 0";
         let stat = parse_stat(line).unwrap();
         assert_eq!((stat.pid, stat.parent, stat.session, stat.start, stat.zombie), (42, 7, 9, 5555, false));
-        assert_eq!(stat.name, "a) R 1 (x)");
+        assert_eq!((stat.name.as_str(), stat.ticks), ("a) R 1 (x)", 0));
         assert_eq!(parse_stat(b"nonsense"), None);
     }
 

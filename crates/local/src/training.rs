@@ -92,6 +92,11 @@ impl Training for Local {
     fn writes_series(&self) -> bool {
         true
     }
+    async fn busy(&self, cx: &Cx, run: &RunHandle) -> Result<Option<f64>> {
+        cx.check("look at the run")?;
+        let (inner, run) = (self.inner.clone(), run.clone());
+        blocking("look at the run", move || crate::orphans::busy(&inner, &run.id)).await
+    }
 }
 
 /// Moves the curfew of a run or endpoint; `ended` is the word for its state where there is nothing left to move.

@@ -1,6 +1,6 @@
 //! Machines: which one? The question, the list that follows each key, and one machine opened up.
 
-use super::parts::{Field, Name, Text};
+use super::parts::{Field, Name, Text, Told};
 use super::shell::Shell;
 use askama::Template;
 
@@ -21,6 +21,10 @@ pub struct Machines {
 pub struct Form {
     /// "For “iris”, timed on this computer for 40 seconds an hour ago."
     pub heading: Name,
+    /// Is a script being timed here?
+    pub timing: bool,
+    /// What went wrong when it was.
+    pub told: Vec<Told>,
     /// The need in words.
     pub words: Field,
     /// The job.
@@ -51,6 +55,8 @@ pub struct Found {
     pub title: String,
     /// "built-in prices up to 27 Oct 2026 · answered in 2 ms".
     pub prices: String,
+    /// Are newer prices being read?
+    pub reading: bool,
     /// What is wrong with a field: its id and the sentence. All fields are named, those in order with nothing.
     pub wrong: Vec<(&'static str, String)>,
     /// Why the best row is the best.

@@ -2,17 +2,19 @@
 
 use super::Query;
 use crate::App;
-use crate::answer::Answer;
+use crate::answer::{Answer, go, unprocessable};
 use crate::fields::Fields;
 use crate::pages::Html;
+use crate::pages::dialog::{Asked as Asking, Confirm};
 use crate::pages::machines::{Found, Machines, Table};
+use crate::pages::parts::{Field, Name, Text, Told};
 use crate::views::machines as views;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use curfew_catalog::Usd;
 use curfew_core::{Error, ErrorKind};
-use curfew_engine::machines::{Asked, MachinesRequest};
+use curfew_engine::machines::{Asked, MachinesRequest, PriceSources, RefreshRequest, TrialRequest};
 use std::time::Instant;
 
 async fn asked(app: &App, fields: &Fields) -> Result<(MachinesRequest, Asked), Error> {
@@ -28,7 +30,9 @@ fn found(request: &MachinesRequest, asked: &Asked, fields: &Fields, app: &App) -
     let took = began.elapsed();
     let cursor = fields.get("at").and_then(|n| n.parse().ok()).unwrap_or(usize::MAX);
     let mut found = views::found(request, asked, &picked, cursor, &app.cx().clock().local());
-    found.prices = format!("{} · answered in {}", found.prices, milliseconds(took));
+    let reading = app.engine().prices_now();
+    found.reading = reading.is_some();
+    found.prices = format!("{} · answered in {}", reading.unwrap_or(found.prices), milliseconds(took));
     found
 }
 
@@ -45,7 +49,9 @@ pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
     let shell = app.shell("machines", "Machines", live).await?;
     let jobs = app.engine().jobs().await?;
     let kept = app.engine().settings().await?.hour_usd.and_then(Usd::from_decimal);
-    let form = views::form(&request, &asked, &jobs, kept, shell.at());
+    let trial = app.engine().trial_now();
+    let around = views::Around { jobs: &jobs, kept, trial: trial.as_ref(), now: shell.at() };
+    let form = views::form(&request, &asked, around);
     let found = found(&request, &asked, &query.0, &app);
     Ok(Html::of(&Machines { shell, form, found }).into_response())
 }
@@ -92,6 +98,75 @@ pub(crate) async fn picture(State(app): State<App>, Query(fields): Query) -> Ans
     let (_, asked) = asked(&app, &fields).await?;
     let picked = asked.pick(asked.machines.catalog().len());
     Ok(Html::of(&views::picture(&asked, &picked)).into_response())
+}
+
+/// Keeps what an hour of the user's time is worth.
+pub(crate) async fn hour(State(app): State<App>, fields: Fields) -> Answer {
+    let mut settings = app.engine().settings().await?;
+    settings.hour_usd = match fields.get("hour_usd") {
+        None => None,
+        Some(text) => Some(curfew_engine::machines::hourly_value(text)?),
+    };
+    app.engine().set_settings(&settings).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn prices_form(regions: Field) -> Confirm {
+    Confirm {
+        title: Name::from("Read newer prices?"),
+        says: vec![
+            Text::from(
+                "From AWS's public price list, which needs no account: EC2 is some 300 MB a region, SageMaker far less. \
+                 Google's catalogue is read where CURFEW_GOOGLE_API_KEY holds a key.",
+            ),
+            Text::from("What cannot be read keeps the old prices, and says so. Reading prices costs nothing."),
+        ],
+        post: "/machines/prices".into(),
+        ask: Some(Asking {
+            id: "region",
+            label: "Regions of AWS",
+            hint: "Empty: your team's, or us-east-1".into(),
+            field: regions,
+            choices: vec!["us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-northeast-1"],
+        }),
+        does: "Read them",
+        leaves: "Not now",
+        ..Confirm::default()
+    }
+}
+
+pub(crate) async fn ask_prices() -> Answer {
+    Ok(Html::of(&prices_form(Field::default())).into_response())
+}
+
+/// Starts reading newer prices; the page says how far it is.
+pub(crate) async fn prices(State(app): State<App>, fields: Fields) -> Answer {
+    let typed = fields.raw("region");
+    let regions = typed.split([',', ' ']).filter(|r| !r.is_empty()).map(str::to_owned).collect();
+    let request = RefreshRequest { regions, feeds: Vec::new() };
+    match app.engine_arc().start_refresh(app.cx(), PriceSources::from_env(), request) {
+        Ok(()) => Ok(go("/machines")),
+        Err(error) => {
+            let mut form = prices_form(Field { value: typed.to_owned(), wrong: crate::views::wrong(&error) });
+            form.told = if error.field().is_some() { Vec::new() } else { vec![Told::from(&error)] };
+            Ok(unprocessable(&form))
+        }
+    }
+}
+
+/// Times some steps of what the launcher describes; the picker shows how it goes and then what it means.
+pub(crate) async fn trial(State(app): State<App>, fields: Fields) -> Answer {
+    let request = TrialRequest { launch: crate::views::train::request(&fields), total: None };
+    match app.engine_arc().start_trial(app.cx(), request).await {
+        Ok(dir) => {
+            let job = form_urlencoded::byte_serialize(dir.to_string_lossy().as_bytes()).collect::<String>();
+            Ok(go(&format!("/machines?job={job}")))
+        }
+        Err(errors) => {
+            let form = crate::views::train::launcher(&fields, &super::choices(&app, true).await);
+            Ok(unprocessable(&crate::views::train::with_errors(form, &errors.0)))
+        }
+    }
 }
 
 /// Opens a cloud's console in the user's browser.

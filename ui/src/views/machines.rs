@@ -5,14 +5,15 @@ use crate::fields::Fields;
 use crate::pages::machines::{
     Ask, Compare, FacetView, Form, Found, MachineRow, NearLine, Rows, Show, Table, TermLine, Way,
 };
-use crate::pages::parts::{Field, Name, Text};
+use crate::pages::parts::{Field, Name, Text, Told};
 use curfew_catalog::finish::{Charge, Term};
 use curfew_catalog::need::Vocabulary;
 use curfew_catalog::work::Basis;
 use curfew_catalog::{Arch, Catalog, Explained, Offer, Picked, Reason, Row, Spec, Usd, WayOut};
 use curfew_core::{Timestamp, say};
-use curfew_engine::machines::{Asked, Job, MachinesRequest, ask_where, has};
+use curfew_engine::machines::{Asked, Job, MachinesRequest, TrialNow, ask_where, has};
 use jiff::{SignedDuration, Zoned};
+use std::path::Path;
 
 mod picture;
 pub use picture::picture;
@@ -64,16 +65,41 @@ pub fn query(request: &MachinesRequest) -> String {
     text.finish()
 }
 
+/// What stands around a question: the jobs to choose from, what an hour is worth, a trial that goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// Jobs of which something is known.
+    pub jobs: &'a [Job],
+    /// What is kept in the settings.
+    pub kept: Option<Usd>,
+    /// A trial of this panel.
+    pub trial: Option<&'a TrialNow>,
+    /// The instant.
+    pub now: Timestamp,
+}
+
 /// The form as typed, with what is wrong at its fields.
-pub fn form(request: &MachinesRequest, asked: &Asked, jobs: &[Job], kept: Option<Usd>, now: Timestamp) -> Form {
-    let wrong = wrongs(request, asked);
+pub fn form(request: &MachinesRequest, asked: &Asked, around: Around<'_>) -> Form {
+    let Around { jobs, kept, trial, now } = around;
+    let timing = trial.filter(|t| t.failed.is_none());
+    let mut wrong = wrongs(request, asked);
+    if timing.is_some_and(|t| t.dir == Path::new(&request.job)) {
+        // Not known yet, and on its way.
+        wrong.retain(|(field, _)| *field != "job");
+    }
     let field = |id: &str, value: &str| {
         let says = wrong.iter().find(|(field, _)| *field == id).map_or_else(String::new, |(_, says)| says.clone());
         Field { value: value.to_owned(), wrong: says }
     };
+    let name = |t: &TrialNow| t.dir.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let timed = timing.map(|t| format!("“{}” is being timed on this computer: {}.", name(t), t.says));
     let heading = asked.job.as_ref().map(|j| format!("For “{}”, {}.", j.title(), j.says(now)));
     Form {
-        heading: Name(heading.unwrap_or_else(|| "By what the job costs to finish, before anything is started.".into())),
+        timing: timing.is_some(),
+        told: trial.and_then(|t| t.failed.as_ref()).map(Told::from).into_iter().collect(),
+        heading: Name(
+            timed.or(heading).unwrap_or_else(|| "By what the job costs to finish, before anything is started.".into()),
+        ),
         words: field("words", &request.words),
         job: field("job", asked.job.as_ref().map_or("", |j| &j.id)),
         jobs: jobs.iter().map(|j| (j.id.clone(), Name(format!("{} · {}", j.title(), j.says(now))))).collect(),
@@ -121,6 +147,7 @@ pub fn found(request: &MachinesRequest, asked: &Asked, picked: &Picked, cursor: 
     Found {
         title: format!("{} of {} offers", grouped(picked.fitting), grouped(catalog.len())),
         prices: asked.machines.prices_say(now.timestamp()),
+        reading: false,
         wrong: wrongs(request, asked),
         why: asked.why(picked),
         has_best: picked.best.is_some(),
@@ -329,10 +356,12 @@ fn hour(charge: Charge) -> String {
     }
 }
 
-/// An amount; for this computer, on which nobody bills, words.
+/// An amount; for this computer, on which nobody bills, words. What is less than a hundredth of a cent is told as that.
 fn billed(charge: Charge, usd: Usd) -> String {
+    let tiny = usd > Usd::ZERO && usd.as_f64() < 0.0001;
     match charge {
         Charge::NotBilled if usd == Usd::ZERO => "not billed".into(),
+        _ if tiny => "< $0.0001".into(),
         Charge::AtMost(_) => format!("≤ {}", usd.to_money()),
         _ => usd.to_money().to_string(),
     }

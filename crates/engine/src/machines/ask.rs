@@ -251,6 +251,11 @@ impl Asked {
     }
 }
 
+/// What an hour of the user's time is worth, as typed: "$50".
+pub fn hourly_value(text: &str) -> Result<rust_decimal::Decimal> {
+    dollars("hour_usd", text).map(|m| m.amount())
+}
+
 /// "2", "1.5", "2 h", "90 min", "2h30m", "1 d".
 fn hours(text: &str) -> Option<SignedDuration> {
     use rust_decimal::prelude::{Decimal, ToPrimitive};

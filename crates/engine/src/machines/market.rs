@@ -4,8 +4,8 @@ use crate::Engine;
 use curfew_catalog::cache::{self, Status};
 use curfew_catalog::limits::new_account_levels;
 use curfew_catalog::{
-    Accelerator, Arch, Builder, Buy, Catalog, Limits, NewOffer, Note, Offer, Rate, Rules, Seen, Slot, Spec, Usd,
-    Vocabulary, snapshot,
+    Accelerator, Arch, Builder, Buy, Catalog, Limits, NewOffer, Note, Offer, QuotaLevel, Rate, Rules, Seen, Slot, Spec,
+    Usd, Vocabulary, snapshot,
 };
 use curfew_core::policy::{Budgets, Policy};
 use curfew_core::provider::Machine;
@@ -36,6 +36,7 @@ pub(crate) struct Stamp {
     files: [Option<(SystemTime, u64)>; 2],
     policy: Policy,
     budget_left: Option<Usd>,
+    quotas: Arc<Vec<QuotaLevel>>,
     here: Option<Machine>,
     /// Ages are told in the notes, so they are told anew now and then.
     hour: i64,
@@ -110,6 +111,7 @@ impl Engine {
             files: files(&self.home.prices()),
             policy,
             budget_left,
+            quotas: self.applied_quotas().await?,
             here: self.this_computer(cx).await,
             hour: cx.now().as_second().div_euclid(3600),
         };
@@ -187,7 +189,7 @@ fn make(stamp: &Stamp, folder: &Path, now: Timestamp) -> Machines {
     let words = Vocabulary::new(&catalog);
     let rules = |defaults_bar| Rules {
         policy: stamp.policy.clone(),
-        quotas: new_account_levels(),
+        quotas: new_account_levels().into_iter().chain(stamp.quotas.iter().cloned()).collect(),
         defaults_bar,
         budget_left: stamp.budget_left,
         ..Rules::default()

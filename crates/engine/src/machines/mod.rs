@@ -8,16 +8,23 @@ mod ask;
 mod facets;
 mod jobs;
 mod market;
+mod prices;
+#[cfg(test)]
+mod prices_tests;
 mod quotas;
 #[cfg(test)]
 mod tests;
+mod trial;
 
-pub use ask::{Asked, MachinesRequest};
+pub use ask::{Asked, MachinesRequest, hourly_value};
 pub use facets::{Facet, FacetOption};
 pub use jobs::{Job, TrialRecord};
 pub use market::Machines;
+pub use prices::{PriceSources, RefreshRequest, Refreshed};
 pub use quotas::{AskWhere, ask_where, has};
+pub use trial::{TrialNow, TrialRequest};
 
+use curfew_catalog::QuotaLevel;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -26,4 +33,7 @@ use tokio::sync::Mutex;
 pub(crate) struct Shelf {
     market: Mutex<Option<(market::Stamp, Arc<Machines>)>>,
     jobs: Mutex<Option<(i64, Arc<Vec<Job>>)>>,
+    quotas: Mutex<Option<(i64, Arc<Vec<QuotaLevel>>)>>,
+    reading: std::sync::Mutex<Option<String>>,
+    trial: std::sync::Mutex<Option<TrialNow>>,
 }

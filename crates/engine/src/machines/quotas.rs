@@ -1,7 +1,67 @@
 //! Asking a cloud for a larger quota: what to ask for, filled in, and where.
 
-use curfew_catalog::QuotaAsk;
+use crate::Engine;
 use curfew_catalog::spec::Spec;
+use curfew_catalog::{QuotaAsk, QuotaLevel, QuotaOrigin};
+use curfew_core::market::Quota;
+use curfew_core::{Result, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Quotas as an account told them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct KnownQuotas {
+    /// Cloud and account.
+    pub(super) of: String,
+    /// When.
+    pub(super) at: Timestamp,
+    /// What.
+    pub(super) levels: Vec<Quota>,
+    /// What could not be read.
+    pub(super) gaps: Vec<String>,
+}
+
+impl Engine {
+    /// Keeps what an account told, in place of what it told before.
+    pub(super) async fn put_quotas(&self, known: KnownQuotas) -> Result<()> {
+        let mut all: Vec<KnownQuotas> = self.store.fact("quotas").await?.unwrap_or_default();
+        all.retain(|k| k.of != known.of);
+        all.push(known);
+        self.store.put_fact("quotas", &all).await
+    }
+    /// The applied quotas of all accounts, as last read.
+    pub(super) async fn applied_quotas(&self) -> Result<Arc<Vec<QuotaLevel>>> {
+        let seq = self.store.seq().await?;
+        let mut shelf = self.shelf.quotas.lock().await;
+        if let Some((known, levels)) = &*shelf
+            && *known == seq
+        {
+            return Ok(levels.clone());
+        }
+        let all: Vec<KnownQuotas> = self.store.fact("quotas").await?.unwrap_or_default();
+        let levels: Vec<QuotaLevel> = all.into_iter().flat_map(|k| k.levels).map(level).collect();
+        let levels = match &*shelf {
+            Some((_, same)) if **same == levels => same.clone(),
+            _ => Arc::new(levels),
+        };
+        *shelf = Some((seq, levels.clone()));
+        Ok(levels)
+    }
+}
+
+fn level(q: Quota) -> QuotaLevel {
+    QuotaLevel {
+        cloud: q.cloud,
+        service: q.service,
+        region: q.region,
+        code: q.code,
+        name: q.name,
+        unit: q.unit,
+        value: q.value,
+        used: q.used,
+        origin: QuotaOrigin::Applied,
+    }
+}
 
 /// A request for more, ready to be sent or copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
