@@ -1,4 +1,5 @@
 //! Journeys in Chromium over `curfew serve`. `./test browser` builds what is driven.
 
 mod loss;
+mod machines;
 mod pages;
