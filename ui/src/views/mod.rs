@@ -3,8 +3,8 @@
 pub mod compare;
 pub mod endpoint;
 pub mod labs;
-pub mod metrics;
 pub mod machines;
+pub mod metrics;
 pub mod run;
 pub mod settings;
 pub mod shell;
