@@ -9,7 +9,7 @@
   const picked = new Set(); // keys to put side by side; they outlive the list they were chosen from
   let asking = null; // the question under way
   let timing = false; // a script is being timed on this computer
-  let rows = null; // { reading: Map(chunk → AbortController), height }
+  let rows = null; // the table: { total, chunks, shown: Map(chunk → tbody), reading: Map(chunk → AbortController), above, below }
 
   const question = () => {
     const params = new URLSearchParams();
@@ -75,39 +75,46 @@
     }
   }
 
-  // ---- Rows as they are scrolled to ----
+  // ---- Rows as they are scrolled to: one body a chunk, tall empty ones above and below ----
+  let height = 0; // of a row, which all share (panel.css)
   function table() {
     if (rows) for (const reading of rows.reading.values()) reading.abort();
     rows = null;
     const box = $("rows");
     if (!box) return;
     const body = box.querySelector("tbody");
-    const first = body.rows[0];
-    const total = Number(box.querySelector("table").getAttribute("aria-rowcount")) - 1;
-    rows = { reading: new Map(), height: first?.getBoundingClientRect().height || 58, total };
-    // One body for each chunk; those that are not read yet are one tall row.
-    const rest = document.createDocumentFragment();
-    for (let from = CHUNK; from < total; from += CHUNK) {
-      const chunk = document.createElement("tbody");
-      chunk.dataset.from = from;
-      empty(chunk);
-      rest.append(chunk);
-    }
-    box.querySelector("table").append(rest);
+    height ||= body.rows[0].getBoundingClientRect().height;
+    const all = box.querySelector("table");
+    const total = Number(all.getAttribute("aria-rowcount")) - 1;
+    rows = { reading: new Map(), total, chunks: Math.ceil(total / CHUNK), shown: new Map([[0, body]]), above: space(), below: space() };
+    body.dataset.read = "1";
+    all.append(rows.below);
+    body.before(rows.above);
+    spaces();
     ticks(body);
     box.addEventListener("scroll", later, { passive: true });
   }
 
-  function empty(chunk) {
-    const count = Math.min(CHUNK, rows.total - Number(chunk.dataset.from));
+  function space() {
+    const body = document.createElement("tbody");
     const row = document.createElement("tr");
     const cell = document.createElement("td");
     row.setAttribute("aria-hidden", "true");
     cell.colSpan = 8;
-    cell.style.height = `${count * rows.height}px`;
+    cell.className = "space";
     row.append(cell);
-    chunk.replaceChildren(row);
-    delete chunk.dataset.read;
+    body.append(row);
+    return body;
+  }
+  const tall = (body, count) => {
+    body.hidden = count <= 0;
+    body.querySelector("td").style.height = `${count * height}px`;
+  };
+  const count = (n) => Math.min(CHUNK, rows.total - n * CHUNK);
+  function spaces() {
+    const shown = [...rows.shown.keys()];
+    tall(rows.above, Math.min(...shown) * CHUNK);
+    tall(rows.below, rows.total - (Math.max(...shown) * CHUNK + count(Math.max(...shown))));
   }
 
   let waiting = false;
@@ -123,24 +130,43 @@
   function look() {
     const box = $("rows");
     if (!box || !rows) return;
-    const at = Math.floor(box.scrollTop / (rows.height * CHUNK));
-    const to = Math.floor((box.scrollTop + box.clientHeight) / (rows.height * CHUNK));
-    const bodies = box.querySelectorAll("tbody");
+    const place = (top) => Math.min(rows.chunks - 1, Math.max(0, Math.floor(top / (height * CHUNK))));
+    const from = Math.max(0, place(box.scrollTop) - 1);
+    const to = Math.min(rows.chunks - 1, place(box.scrollTop + box.clientHeight) + 1);
     for (const [n, reading] of rows.reading) {
-      if (n < at - 1 || n > to + 1) {
+      if (n < from || n > to) {
         reading.abort();
         rows.reading.delete(n);
       }
     }
-    for (let n = Math.max(0, at - 1); n <= Math.min(bodies.length - 1, to + 1); n += 1) read(bodies[n], n);
-    for (const chunk of box.querySelectorAll("tbody[data-read]")) {
-      const n = Number(chunk.dataset.from) / CHUNK;
-      if (n < at - KEEP || n > to + KEEP) empty(chunk);
+    // What is kept is one stretch: what is far away goes, and so does all of it where one has jumped.
+    const kept = [...rows.shown.keys()];
+    const jumped = Math.max(...kept) < from - 1 || Math.min(...kept) > to + 1;
+    let changed = false;
+    for (const [n, body] of rows.shown) {
+      if (jumped || n < from - KEEP || n > to + KEEP) {
+        body.remove();
+        rows.shown.delete(n);
+        changed = true;
+      }
     }
+    const first = jumped ? from : Math.min(from, ...rows.shown.keys());
+    const last = jumped ? to : Math.max(to, ...rows.shown.keys());
+    for (let n = first; n <= last; n += 1) {
+      if (rows.shown.has(n)) continue;
+      const body = space();
+      tall(body, count(n));
+      const next = [...rows.shown.keys()].filter((m) => m > n).sort((a, b) => a - b)[0];
+      (next === undefined ? rows.below : rows.shown.get(next)).before(body);
+      rows.shown.set(n, body);
+      changed = true;
+    }
+    if (changed) spaces();
+    for (let n = from; n <= to; n += 1) read(rows.shown.get(n), n);
   }
 
   async function read(chunk, n) {
-    if (n === 0 || chunk.dataset.read || rows.reading.has(n)) return;
+    if (chunk.dataset.read || rows.reading.has(n)) return;
     const mine = new AbortController();
     const of = rows;
     of.reading.set(n, mine);

@@ -6,6 +6,7 @@
 pub mod amount;
 pub mod builder;
 pub mod cache;
+pub mod counts;
 pub mod facts;
 pub mod feeds;
 pub mod finish;
@@ -26,6 +27,7 @@ pub mod work;
 
 pub use amount::{Rate, Usd};
 pub use builder::{Builder, NewOffer};
+pub use counts::By;
 pub use finish::{Charge, Costs, Row, Term};
 pub use limits::{Limits, QuotaAsk, QuotaLevel, QuotaOrigin, Rules};
 pub use near::Near;

@@ -222,6 +222,25 @@ proptest! {
         }
     }
 
+    /// Ranking is a total order: however many rows are asked for, the first are the same, so that a list can be read on
+    /// from where it was left.
+    #[test]
+    fn the_first_rows_are_the_same_however_many_are_read(asked in asked(), few in 1usize..120, more in 1usize..200) {
+        let catalog = if asked.synthetic { &*SYNTHETIC } else { &*EMBEDDED };
+        let limits = Limits::new(catalog, Rules { defaults_bar: true, quotas: new_account_levels(), ..Rules::default() });
+        let assume = Assumptions::default();
+        let ids = |take| {
+            let question = Question {
+                need: &asked.need, work: &asked.work, limits: &limits, rates: Rates::embedded(), assume: &assume,
+                time_left_ms: asked.time_left_ms, hourly_value: asked.hourly_value, order: asked.order,
+                descending: asked.descending, barred: asked.barred, take,
+            };
+            catalog.pick(&question).rows.iter().map(|r| r.id).collect::<Vec<_>>()
+        };
+        let (first, all) = (ids(few), ids(few + more));
+        prop_assert_eq!(&first[..], &all[..first.len()]);
+    }
+
     #[test]
     fn a_constraint_never_adds_rows(wide in needs(), more in needs()) {
         let mut narrow = wide.clone();

@@ -1,6 +1,6 @@
 //! What a list can be narrowed down by, with how many offers each choice would leave.
 
-use curfew_catalog::{AcceleratorNeed, Accelerators, Catalog, Need, Offer};
+use curfew_catalog::{AcceleratorNeed, Accelerators, By, Catalog, Need};
 use std::collections::BTreeMap;
 
 /// A dimension to narrow down by.
@@ -27,12 +27,12 @@ pub struct FacetOption {
     pub chosen: bool,
 }
 
-const FACETS: [(&str, &str); 5] = [
-    ("cloud", "Cloud"),
-    ("service", "Service"),
-    ("bought", "Bought"),
-    ("accelerator", "Accelerator"),
-    ("region", "Region"),
+const FACETS: [(&str, &str, By); 5] = [
+    ("cloud", "Cloud", By::Cloud),
+    ("service", "Service", By::Service),
+    ("bought", "Bought", By::Bought),
+    ("accelerator", "Accelerator", By::Accelerator),
+    ("region", "Region", By::Region),
 ];
 
 /// Narrows a need by the chosen facets, but for one dimension.
@@ -69,16 +69,6 @@ pub(super) fn apply(need: &mut Need, chosen: &[(String, String)], but: Option<&s
     }
 }
 
-fn value(id: &str, offer: &Offer<'_>) -> String {
-    match id {
-        "cloud" => offer.slot.cloud.to_string(),
-        "service" => offer.slot.service.to_string(),
-        "bought" => if offer.slot.buy.is_spot() { "spot" } else { "on-demand" }.to_owned(),
-        "accelerator" => offer.spec.accelerator.as_ref().map_or_else(|| "none".to_owned(), |a| a.kind.to_string()),
-        _ => offer.slot.region.to_string(),
-    }
-}
-
 fn title(id: &str, value: &str) -> String {
     match (id, value) {
         ("cloud", "aws") => "AWS",
@@ -99,13 +89,11 @@ fn title(id: &str, value: &str) -> String {
 
 /// Counts each dimension under everything else that was asked.
 pub(super) fn count(catalog: &Catalog, plain: &Need, chosen: &[(String, String)]) -> Vec<Facet> {
-    let facet = |(id, shown): &(&'static str, &'static str)| {
+    let facet = |(id, shown, by): &(&'static str, &'static str, By)| {
         let mut need = plain.clone();
         apply(&mut need, chosen, Some(id));
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for offer in catalog.fitting(&need) {
-            *counts.entry(value(id, &offer)).or_default() += 1;
-        }
+        let counts = catalog.counts(&need, *by);
+        let mut counts: BTreeMap<String, usize> = counts.into_iter().map(|(v, n)| (v.to_owned(), n)).collect();
         let is_chosen = |v: &str| chosen.iter().any(|(dimension, c)| dimension == id && c == v);
         // A choice that leaves nothing any more stays to be taken back.
         for (_, gone) in chosen.iter().filter(|(dimension, _)| dimension == id) {
