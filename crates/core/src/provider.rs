@@ -35,6 +35,10 @@ pub trait Provider: Send + Sync {
     fn serving(&self) -> Option<&dyn Serving>;
     /// Kinds of things that can be left behind here; each is one file.
     fn kinds(&self) -> &[Box<dyn Kind>];
+    /// How often it makes sense to look at what runs here. Every look at a cloud is a call over the network.
+    fn look_every(&self) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_secs(1)
+    }
 }
 
 /// Machines on offer at this account.

@@ -8,12 +8,14 @@ mod changes;
 mod clock;
 mod endpoints;
 mod finish;
+mod following;
 mod input;
 mod journal;
 mod labs;
 mod looping;
 mod metrics;
 mod owner;
+mod pace;
 mod place;
 mod removal;
 mod runs;
@@ -56,6 +58,8 @@ pub struct Engine {
     owner: owner::Owner,
     labs: Option<PathBuf>,
     seen: series_now::Seen,
+    pace: pace::Pace,
+    following: following::Following,
 }
 
 impl Engine {
@@ -84,6 +88,8 @@ impl Engine {
             owner: owner::Owner::me(),
             labs,
             seen: series_now::Seen::default(),
+            pace: pace::Pace::default(),
+            following: following::Following::default(),
         }))
     }
     /// Where everything lies.
@@ -105,6 +111,10 @@ impl Engine {
     /// How the store keeps its journal: WAL, or DELETE where WAL does not work (network file systems).
     pub fn journal_mode(&self) -> JournalMode {
         self.store.mode()
+    }
+    /// How long to wait between two looks at a run or endpoint on this machine.
+    pub fn look_every(&self, machine: &curfew_core::MachineRef) -> jiff::SignedDuration {
+        self.provider_of(&machine.cloud).map_or(jiff::SignedDuration::from_secs(1), |p| p.look_every())
     }
     /// The provider of an account.
     pub(crate) fn provider(&self, cloud: &CloudId, account: &AccountId) -> Result<&Arc<dyn Provider>> {

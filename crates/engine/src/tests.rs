@@ -62,6 +62,8 @@ impl Stage {
             owner,
             labs: None,
             seen: crate::series_now::Seen::default(),
+            pace: crate::pace::Pace::default(),
+            following: crate::following::Following::default(),
         }
     }
     fn request(&self) -> LaunchRequest {
