@@ -75,7 +75,9 @@ pub(crate) async fn follow(engine: &Engine, cx: &Cx, id: &RunId, json: bool) -> 
             return Ok(view);
         }
         engine.turn(cx).await?;
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        // A fifth of the pace at which its provider is looked at, so that what is printed comes soon, and calls stay few.
+        let pause = engine.look_every(&view.spec.machine).unsigned_abs() / 5;
+        tokio::time::sleep(pause.max(Duration::from_millis(250))).await;
     }
 }
 

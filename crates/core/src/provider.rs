@@ -39,6 +39,10 @@ pub trait Provider: Send + Sync {
     fn market(&self) -> Option<&dyn crate::market::Market> {
         None
     }
+    /// How often it makes sense to look at what runs here. Every look at a cloud is a call over the network.
+    fn look_every(&self) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_secs(1)
+    }
 }
 
 /// Machines on offer at this account.

@@ -1,6 +1,7 @@
 //! Endpoints: plan, deploy, look, invoke, extend, stop.
 
 use crate::input::{Checks, FieldErrors, curfew, file, given};
+use crate::pace::Due;
 use crate::store::EndpointRow;
 use crate::{Engine, random_word, who};
 use curfew_core::curfew::Enforcer;
@@ -164,7 +165,7 @@ impl Engine {
     /// All endpoints, newest first; `now` asks every provider about those that are not over.
     pub async fn endpoints(&self, cx: &Cx, now: bool) -> Result<Vec<EndpointView>> {
         if now {
-            self.refresh_endpoints(cx).await?;
+            self.refresh_endpoints(cx, &Due::all()).await?;
         }
         Ok(self.store.endpoints().await?.into_iter().map(|row| self.endpoint_view(row)).collect())
     }
@@ -222,10 +223,10 @@ impl Engine {
         Ok(self.endpoint_view(row))
     }
 
-    pub(crate) async fn refresh_endpoints(&self, cx: &Cx) -> Result<()> {
+    pub(crate) async fn refresh_endpoints(&self, cx: &Cx, due: &Due) -> Result<()> {
         let known: std::collections::HashSet<EndpointId> =
             self.store.endpoints().await?.into_iter().map(|r| r.spec.id).collect();
-        for provider in &self.providers {
+        for provider in self.providers.iter().filter(|p| due.adopts(p.cloud(), p.account())) {
             let Some(serving) = provider.serving() else { continue };
             let Ok(found) = serving.list(cx).await else { continue };
             for (handle, spec) in found.items.into_iter().filter(|(h, _)| !known.contains(&h.id)) {
@@ -237,7 +238,8 @@ impl Engine {
             }
         }
         for row in self.store.endpoints().await? {
-            if !row.status.as_ref().is_some_and(|s| s.state.is_over()) {
+            let due = due.is_due(&row.cloud, &row.account);
+            if due && !row.status.as_ref().is_some_and(|s| s.state.is_over()) {
                 self.refresh_endpoint(cx, row).await?;
             }
         }

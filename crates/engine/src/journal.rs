@@ -5,7 +5,7 @@
 //! doing them twice is fine.
 
 use crate::{Engine, endpoints, runs};
-use curfew_core::endpoint::EndpointSpec;
+use curfew_core::endpoint::{EndpointSpec, EndpointState};
 use curfew_core::intent::{Intent, Verb};
 use curfew_core::plan::PlanItem;
 use curfew_core::run::{RunSpec, RunState};
@@ -97,6 +97,12 @@ impl Engine {
                     return Ok("forgotten with its endpoint");
                 };
                 if let Some(handle) = found {
+                    // Found, but perhaps only half made: deploying with the same intent finishes that one.
+                    let begun = serving.status(cx, &handle).await?;
+                    let handle = match begun.state {
+                        EndpointState::Creating => serving.deploy(cx, &spec).await?,
+                        _ => handle,
+                    };
                     row.native = Some(handle.native.clone());
                     row.status = Some(serving.status(cx, &handle).await?);
                     self.store.put_endpoint(&row).await?;

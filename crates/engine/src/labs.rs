@@ -73,8 +73,8 @@ impl Engine {
     /// Checks a session: what of it is still there, and what could not be read. Changes nothing.
     pub async fn lab_check(&self, cx: &Cx, id: &LabId) -> Result<LabReport> {
         let session = self.lab(id).await?;
-        self.refresh_runs(cx).await?;
-        self.refresh_endpoints(cx).await?;
+        self.refresh_runs(cx, &crate::pace::Due::all()).await?;
+        self.refresh_endpoints(cx, &crate::pace::Due::all()).await?;
         let sweep = self.sweep(cx).await?;
         let intents: HashSet<IntentId> = self.lab_intents(id).await?;
         let ours = |r: &Resource| r.intent.as_ref().is_some_and(|i| intents.contains(i));
@@ -174,7 +174,7 @@ impl Engine {
                 None if intent.cloud.as_str() == "local" => {
                     ("removed".into(), Cost::NotBilled { note: "electricity not counted".into() })
                 }
-                None => ("removed".into(), removed()),
+                None => ("removed".into(), self.noted_cost(&intent.id).await?.unwrap_or_else(removed)),
             };
             started.push(Started {
                 what: what.into(),

@@ -8,6 +8,7 @@ mod changes;
 mod clock;
 mod endpoints;
 mod finish;
+mod following;
 mod input;
 mod journal;
 mod labs;
@@ -15,6 +16,7 @@ mod looping;
 pub mod machines;
 mod metrics;
 mod owner;
+mod pace;
 mod place;
 mod removal;
 mod runs;
@@ -58,6 +60,8 @@ pub struct Engine {
     labs: Option<PathBuf>,
     seen: series_now::Seen,
     shelf: machines::Shelf,
+    pace: pace::Pace,
+    following: following::Following,
 }
 
 impl Engine {
@@ -87,6 +91,8 @@ impl Engine {
             labs,
             seen: series_now::Seen::default(),
             shelf: machines::Shelf::default(),
+            pace: pace::Pace::default(),
+            following: following::Following::default(),
         }))
     }
     /// Where everything lies.
@@ -108,6 +114,10 @@ impl Engine {
     /// How the store keeps its journal: WAL, or DELETE where WAL does not work (network file systems).
     pub fn journal_mode(&self) -> JournalMode {
         self.store.mode()
+    }
+    /// How long to wait between two looks at a run or endpoint on this machine.
+    pub fn look_every(&self, machine: &curfew_core::MachineRef) -> jiff::SignedDuration {
+        self.provider_of(&machine.cloud).map_or(jiff::SignedDuration::from_secs(1), |p| p.look_every())
     }
     /// The provider of an account.
     pub(crate) fn provider(&self, cloud: &CloudId, account: &AccountId) -> Result<&Arc<dyn Provider>> {

@@ -85,8 +85,10 @@ impl Engine {
 
     /// One turn of the loop, for the loop and for commands that wait without one.
     pub async fn turn(&self, cx: &Cx) -> Result<()> {
-        self.refresh_runs(cx).await?;
-        self.refresh_endpoints(cx).await?;
+        let due = self.due(cx);
+        self.refresh_runs(cx, &due).await?;
+        self.refresh_endpoints(cx, &due).await?;
+        self.follow_logs(cx, &due).await?;
         self.enforce(cx).await
     }
 

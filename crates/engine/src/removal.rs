@@ -5,7 +5,7 @@ use curfew_core::intent::Verb;
 use curfew_core::plan::{Outcome, OutcomeResult, Plan, PlanItem, SecondLook, second_look};
 use curfew_core::resource::ResourceKey;
 use curfew_core::verdict::judge;
-use curfew_core::{Cx, EndpointId, Error, ErrorKind, LabId, PlanId, Result, RunId};
+use curfew_core::{Cost, Cx, EndpointId, Error, ErrorKind, IntentId, LabId, PlanId, Result, RunId};
 use std::path::Path;
 
 impl Engine {
@@ -92,25 +92,27 @@ impl Engine {
     /// The key of a run of ours, for `run rm`.
     pub async fn run_key(&self, id: &RunId) -> Result<ResourceKey> {
         let row = self.run_row(id).await?;
-        self.key_by_intent(&row.cloud, &row.account, row.spec.intent.as_str(), id.as_str(), "run")
+        self.key_of(&row.cloud, &row.account, row.spec.machine.region.as_deref(), id.as_str(), "run")
     }
 
     /// The key of an endpoint of ours, for `endpoint delete`.
     pub async fn endpoint_key(&self, id: &EndpointId) -> Result<ResourceKey> {
         let row = self.endpoint_row(id).await?;
-        self.key_by_intent(&row.cloud, &row.account, row.spec.intent.as_str(), id.as_str(), "endpoint")
+        self.key_of(&row.cloud, &row.account, row.spec.machine.region.as_deref(), id.as_str(), "endpoint")
     }
 
-    fn key_by_intent(
+    fn key_of(
         &self,
         cloud: &curfew_core::CloudId,
         account: &curfew_core::AccountId,
-        _intent: &str,
+        region: Option<&str>,
         id: &str,
         kind: &str,
     ) -> Result<ResourceKey> {
         let provider = self.provider(cloud, account)?;
-        let region = provider.regions().into_iter().next().ok_or_else(|| {
+        // Where no region was named, the account's own is meant, which comes first.
+        let named = region.and_then(|r| curfew_core::RegionName::new(r).ok());
+        let region = named.or_else(|| provider.regions().into_iter().next()).ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, "find it", format!("{} has no region", provider.title()))
         })?;
         Ok(ResourceKey { cloud: cloud.clone(), account: account.clone(), region, kind: kind.into(), id: id.into() })
@@ -144,15 +146,37 @@ impl Engine {
         Ok(OutcomeResult::Removed)
     }
 
+    /// What something had cost when it was last seen stays known after it is gone, for the report of a lab session.
+    async fn note_cost(&self, intent: &IntentId, cost: Option<Cost>) -> Result<()> {
+        match cost {
+            Some(cost) => self.store.put_fact(format!("cost of {intent}"), &cost).await,
+            None => Ok(()),
+        }
+    }
+    pub(crate) async fn noted_cost(&self, intent: &IntentId) -> Result<Option<Cost>> {
+        self.store.fact(format!("cost of {intent}")).await
+    }
+
     /// What is gone at the provider goes from the store's lists too.
     async fn forget(&self, key: &ResourceKey) -> Result<()> {
         match key.kind.as_str() {
             "run" => match RunId::new(key.id.as_str()) {
-                Ok(id) => self.store.forget_run(&id).await,
+                Ok(id) => {
+                    if let Some(row) = self.store.run(&id).await? {
+                        self.note_cost(&row.spec.intent, row.status.map(|s| s.so_far)).await?;
+                    }
+                    self.forget_followed(&id).await;
+                    self.store.forget_run(&id).await
+                }
                 Err(_) => Ok(()),
             },
             "endpoint" => match EndpointId::new(key.id.as_str()) {
-                Ok(id) => self.store.forget_endpoint(&id).await,
+                Ok(id) => {
+                    if let Some(row) = self.store.endpoint(&id).await? {
+                        self.note_cost(&row.spec.intent, row.status.map(|s| s.so_far)).await?;
+                    }
+                    self.store.forget_endpoint(&id).await
+                }
                 Err(_) => Ok(()),
             },
             _ => Ok(()),

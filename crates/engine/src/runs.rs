@@ -1,6 +1,7 @@
 //! Runs: plan, launch, look, extend, stop.
 
 use crate::input::{Checks, FieldErrors, channels, curfew, dollars, entry, folder, given, hyper};
+use crate::pace::Due;
 use crate::store::RunRow;
 use crate::{Engine, Finish, random_word, who};
 use curfew_core::curfew::Enforcer;
@@ -181,7 +182,7 @@ impl Engine {
     /// All runs, newest first, as last seen by the loop; `now` asks every provider about runs that are not over.
     pub async fn runs(&self, cx: &Cx, now: bool) -> Result<Vec<RunView>> {
         if now {
-            self.refresh_runs(cx).await?;
+            self.refresh_runs(cx, &Due::all()).await?;
         }
         let mut views = Vec::new();
         for row in self.store.runs().await? {
@@ -194,6 +195,7 @@ impl Engine {
     pub async fn run(&self, cx: &Cx, id: &RunId) -> Result<RunView> {
         let row = self.run_row(id).await?;
         let row = self.refresh_run(cx, row).await?;
+        self.follow_log(cx, &row).await;
         self.view(row).await
     }
 
@@ -248,10 +250,10 @@ impl Engine {
         self.view(row).await
     }
 
-    pub(crate) async fn refresh_runs(&self, cx: &Cx) -> Result<()> {
-        self.adopt_runs(cx).await?;
+    pub(crate) async fn refresh_runs(&self, cx: &Cx, due: &Due) -> Result<()> {
+        self.adopt_runs(cx, due).await?;
         for row in self.store.runs().await? {
-            if !row.status.as_ref().is_some_and(|s| s.state.is_over()) {
+            if due.is_due(&row.cloud, &row.account) && !row.status.as_ref().is_some_and(|s| s.state.is_over()) {
                 self.refresh_run(cx, row).await?;
             }
         }
@@ -259,9 +261,9 @@ impl Engine {
     }
 
     /// Runs that the provider has and the store does not (a store that was lost or replaced) are taken in again.
-    async fn adopt_runs(&self, cx: &Cx) -> Result<()> {
+    async fn adopt_runs(&self, cx: &Cx, due: &Due) -> Result<()> {
         let known: std::collections::HashSet<RunId> = self.store.runs().await?.into_iter().map(|r| r.spec.id).collect();
-        for provider in &self.providers {
+        for provider in self.providers.iter().filter(|p| due.adopts(p.cloud(), p.account())) {
             let Some(training) = provider.training() else { continue };
             let Ok(found) = training.list(cx).await else { continue };
             for (handle, spec) in found.items.into_iter().filter(|(h, _)| !known.contains(&h.id)) {

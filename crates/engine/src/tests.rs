@@ -63,6 +63,8 @@ impl Stage {
             labs: None,
             seen: crate::series_now::Seen::default(),
             shelf: crate::machines::Shelf::default(),
+            pace: crate::pace::Pace::default(),
+            following: crate::following::Following::default(),
         }
     }
     pub(crate) fn request(&self) -> LaunchRequest {

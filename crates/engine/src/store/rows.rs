@@ -265,7 +265,8 @@ impl Store {
     }
 
     /// A single fact by name (settings, the last sweep).
-    pub(crate) async fn fact<T: DeserializeOwned>(&self, name: &'static str) -> Result<Option<T>> {
+    pub(crate) async fn fact<T: DeserializeOwned>(&self, name: impl Into<String>) -> Result<Option<T>> {
+        let name = name.into();
         let found: Option<String> = self
             .call("read the store", move |c| {
                 c.prepare_cached("SELECT value FROM facts WHERE name = ?1")?.query_row([name], |r| r.get(0)).optional()
@@ -273,8 +274,8 @@ impl Store {
             .await?;
         Ok(found.and_then(|text| serde_json::from_str(&text).ok()))
     }
-    pub(crate) async fn put_fact<T: Serialize>(&self, name: &'static str, value: &T) -> Result<()> {
-        let value = text(value)?;
+    pub(crate) async fn put_fact<T: Serialize>(&self, name: impl Into<String>, value: &T) -> Result<()> {
+        let (name, value) = (name.into(), text(value)?);
         self.change("write the store", move |c| {
             c.execute("INSERT OR REPLACE INTO facts VALUES (?1,?2)", params![name, value]).map(drop)
         })

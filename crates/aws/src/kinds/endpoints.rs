@@ -1,0 +1,253 @@
+//! SageMaker endpoints: machines that bill every hour until they are deleted; and the files of ours that have ended.
+
+use super::{At, Sheet, last_used, not_billed, step, storage_rate, unknown_step};
+use crate::clock::timestamp;
+use crate::error::gone_is_fine;
+use crate::machines;
+use crate::names::ENDPOINTS;
+use crate::retry::call;
+use crate::serving::{Places, Record};
+use async_trait::async_trait;
+use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
+use aws_sdk_sagemaker::types::{EndpointStatus, ProductionVariantSummary};
+use curfew_core::resource::{Evidence, KindSheet, Resource};
+use curfew_core::{Cost, Curfew, EndpointId, Enforcer, Error, ErrorKind, HourlyRate, Result, say};
+use std::time::Duration;
+
+pub(super) struct Endpoints;
+
+#[async_trait]
+impl Sheet for Endpoints {
+    fn sheet(&self) -> KindSheet {
+        KindSheet {
+            id: "endpoint",
+            one: "SageMaker endpoint",
+            many: "SageMaker endpoints",
+            bills_idle: true,
+            order: 10,
+        }
+    }
+
+    async fn ids(&self, at: &At<'_>) -> Result<Vec<String>> {
+        let (mut names, mut token) = (Vec::new(), None::<String>);
+        loop {
+            let page = call(at.cx, "list the endpoints", || {
+                at.clients.sagemaker.list_endpoints().max_results(100).set_next_token(token.clone()).send()
+            })
+            .await?;
+            names.extend(page.endpoints().iter().filter_map(|e| e.endpoint_name()).map(str::to_owned));
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+        // Folders of endpoints that have ended.
+        if let Some(store) = at.inner.store_if_there(at.cx, at.region).await? {
+            names.extend(store.folders(at.cx, ENDPOINTS).await?);
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    async fn read(&self, at: &At<'_>, name: &str) -> Result<Option<Resource>> {
+        let found =
+            call(at.cx, "look at the endpoint", || at.clients.sagemaker.describe_endpoint().endpoint_name(name).send());
+        let found = match found.await {
+            Ok(found) => Some(found),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(e) => return Err(e),
+        };
+        let folder = folder_of(at, name).await?;
+        match found {
+            Some(found) => live(at, name, &found, folder).await.map(Some),
+            None => Ok(folder.map(|folder| ended(at, name, &folder))),
+        }
+    }
+
+    async fn remove(&self, at: &At<'_>, name: &str, verb: &str) -> Result<()> {
+        match verb {
+            "delete" => {
+                at.inner.end_endpoint(at.cx, at.region, name, Duration::from_mins(15)).await?;
+                at.inner.wait_until_gone(at.cx, at.region, name).await
+            }
+            "files" => {
+                let Ok(id) = EndpointId::new(name) else { return Ok(()) };
+                if at.inner.describe_endpoint(at.cx, at.region, &id).await?.is_some() {
+                    return Err(Error::new(
+                        ErrorKind::Conflict,
+                        "remove it",
+                        format!("the endpoint {name} still exists"),
+                    )
+                    .next("Delete it first"));
+                }
+                at.inner.remove_endpoint_folder(at.cx, at.region, &id).await
+            }
+            other => Err(unknown_step(other)),
+        }
+    }
+}
+
+/// What lies in the bucket of an endpoint of ours.
+struct OurFolder {
+    record: Option<Record>,
+    curfew: Option<curfew_core::Timestamp>,
+    bytes: u64,
+}
+
+async fn folder_of(at: &At<'_>, name: &str) -> Result<Option<OurFolder>> {
+    let Ok(id) = EndpointId::new(name) else { return Ok(None) };
+    let Some(store) = at.inner.store_if_there(at.cx, at.region).await? else { return Ok(None) };
+    let places = Places::of(&id);
+    let room = store.room(at.cx, &places.folder).await?;
+    if room.files == 0 {
+        at.inner.forget_record(&store, &places.record);
+        return Ok(None);
+    }
+    let record: Option<Record> = at.inner.record(at.cx, &store, &places.record).await?;
+    let moved = store.get_json(at.cx, &format!("{}curfew.json", places.folder)).await?;
+    let curfew = moved.or(record.as_ref().map(|r| r.spec.curfew));
+    Ok(Some(OurFolder { record, curfew, bytes: room.bytes }))
+}
+
+async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: Option<OurFolder>) -> Result<Resource> {
+    let mut endpoint = at.resource(name, name);
+    let status = found.endpoint_status().cloned().unwrap_or(EndpointStatus::Creating);
+    endpoint.state = words(status.as_str());
+    endpoint.created = found.creation_time().map(timestamp);
+    at.tagged(&mut endpoint, found.endpoint_arn().unwrap_or_default()).await?;
+    let (rate, size) = rate_of(at, found).await?;
+    (endpoint.rate, endpoint.size) = (rate, size);
+    if status == EndpointStatus::Failed {
+        endpoint.rate = not_billed("a failed endpoint is not billed");
+    }
+    if let Some(folder) = &folder {
+        endpoint.bytes = Some(folder.bytes);
+        endpoint.curfew = folder.curfew.map(|at| Curfew { at, enforcer: Enforcer::OnlyWhileOn });
+        if let Some(record) = &folder.record {
+            endpoint.intent = endpoint.intent.or(Some(record.spec.intent.clone()));
+        }
+    }
+    let requests = evidence(at, &mut endpoint, found, &status).await;
+    endpoint.steps.push(step("delete", "Delete the endpoint; it stops billing then"));
+    if folder.is_some() {
+        endpoint.steps.push(step("files", "Delete its files and its log"));
+    }
+    let config = found.endpoint_config_name().unwrap_or_default();
+    endpoint.fingerprint = format!("{} {config} {requests} requests", endpoint.state);
+    Ok(endpoint)
+}
+
+/// What speaks for its use; how many requests were seen.
+async fn evidence(
+    at: &At<'_>,
+    endpoint: &mut Resource,
+    found: &DescribeEndpointOutput,
+    status: &EndpointStatus,
+) -> u64 {
+    const HOW: &str = "CloudWatch Invocations";
+    if *status == EndpointStatus::Failed || *status == EndpointStatus::OutOfService {
+        endpoint.evidence.push(Evidence::Rebuildable { how: "deploy its model again".into() });
+        endpoint.evidence.extend(found.last_modified_time().map(|t| last_used(timestamp(t), "when it failed")));
+        return 0;
+    }
+    if *status != EndpointStatus::InService {
+        endpoint.evidence.push(Evidence::Active { what: format!("it is {}", endpoint.state) });
+        return 0;
+    }
+    let (mut requests, mut last) = (0, None);
+    let since = endpoint.created.unwrap_or(curfew_core::Timestamp::UNIX_EPOCH);
+    for variant in found.production_variants() {
+        let name = variant.variant_name().unwrap_or_default();
+        match at.inner.read_traffic(at.cx, at.region, &endpoint.name, name, since).await {
+            Ok(traffic) => {
+                requests += traffic.requests;
+                last = last.max(traffic.last_request);
+            }
+            Err(e) => {
+                endpoint.evidence.push(Evidence::UsageUnknown { why: e.message().to_owned() });
+                return requests;
+            }
+        }
+    }
+    endpoint.evidence.push(match last {
+        Some(time) => last_used(time, HOW),
+        None => Evidence::NeverUsed { how: HOW.into() },
+    });
+    requests
+}
+
+/// By its configuration: the machines of all variants together.
+async fn rate_of(at: &At<'_>, found: &DescribeEndpointOutput) -> Result<(Cost<HourlyRate>, Option<String>)> {
+    let name = found.endpoint_config_name().unwrap_or_default();
+    let config = call(at.cx, "look at the endpoint's configuration", || {
+        at.clients.sagemaker.describe_endpoint_config().endpoint_config_name(name).send()
+    });
+    let config = match config.await {
+        Ok(config) => config,
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            return Ok((Cost::Unknown { why: "its configuration is gone".into() }, None));
+        }
+        Err(e) => return Err(e),
+    };
+    let (mut total, mut sizes) = (None::<Cost<HourlyRate>>, Vec::new());
+    for variant in config.production_variants() {
+        let Some(kind) = variant.instance_type() else {
+            sizes.push("serverless".to_owned());
+            total = total.or(Some(not_billed("a serverless endpoint bills by request")));
+            continue;
+        };
+        let now = found.production_variants().iter().find(|v| v.variant_name() == variant.variant_name());
+        let count = now
+            .and_then(ProductionVariantSummary::current_instance_count)
+            .or(variant.initial_instance_count())
+            .unwrap_or(1);
+        let rate = machines::rate(at.region.as_str(), kind.as_str(), "Hosting", count.unsigned_abs());
+        sizes.push(format!("{} × {count}", kind.as_str()));
+        total = Some(match (total, rate) {
+            (None, rate) => rate,
+            (Some(Cost::Estimated { amount, as_of, basis }), Cost::Estimated { amount: more, .. }) => {
+                Cost::Estimated { amount, as_of, basis }.map(|a: HourlyRate| a.plus(more))
+            }
+            (_, unknown @ Cost::Unknown { .. }) => unknown,
+            (Some(known), _) => known,
+        });
+    }
+    let none = Cost::Unknown { why: "its configuration names no machine".into() };
+    Ok((total.unwrap_or(none), Some(sizes.join(", ")).filter(|s| !s.is_empty())))
+}
+
+fn ended(at: &At<'_>, name: &str, folder: &OurFolder) -> Resource {
+    let mut endpoint = at.resource(name, name);
+    endpoint.state = "ended".into();
+    endpoint.bytes = Some(folder.bytes);
+    endpoint.size = Some(say::bytes(folder.bytes));
+    endpoint.rate = storage_rate(at.region, folder.bytes);
+    if let Some(record) = &folder.record {
+        endpoint.created = Some(record.created);
+        endpoint.owner = Some(record.spec.owner.clone());
+        endpoint.intent = Some(record.spec.intent.clone());
+        endpoint.evidence.push(last_used(record.created, "when it was deployed"));
+    }
+    endpoint.evidence.push(Evidence::Rebuildable { how: "deploy its model again".into() });
+    endpoint.steps.push(step("files", format!("Delete {} of files, and its log", say::bytes(folder.bytes))));
+    endpoint.fingerprint = format!("ended {}", folder.bytes);
+    endpoint
+}
+
+/// "InService" as "in service".
+pub(super) fn words(state: &str) -> String {
+    let mut out = String::new();
+    for c in state.chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push(' ');
+        }
+        out.extend(c.to_lowercase());
+    }
+    out
+}
+
+/// Used by the kinds beside: deleting what is gone is fine.
+pub(super) fn fine(result: Result<()>) -> Result<()> {
+    gone_is_fine(result)
+}

@@ -1,0 +1,35 @@
+//! AWS as a provider: training jobs and endpoints on SageMaker, and what they leave behind.
+//!
+//! Of the same shape as `curfew-local`: what is true is what lies at AWS. Each run and each endpoint has a folder in one
+//! bucket of the account (`curfew/runs/ID/`, `curfew/endpoints/ID/`) that holds what was asked for, so that another
+//! computer with the same account sees the same things. The folder is claimed before anything is created, by a write that
+//! only one can win; everything created carries its name, so that no second call makes a second one.
+//!
+//! - [`accounts`] finds accounts: the environment, the profiles of ~/.aws.
+//! - [`Aws`] is the provider, one for each account.
+
+pub mod accounts;
+mod aws;
+mod bucket;
+mod clock;
+mod error;
+mod failure;
+mod images;
+mod invoke;
+mod job;
+mod kinds;
+mod log;
+mod machines;
+mod names;
+mod pack;
+mod quota;
+mod retry;
+mod role;
+mod serving;
+mod store;
+mod traffic;
+mod training;
+mod upload;
+
+pub use accounts::{Keys, Settings};
+pub use aws::Aws;

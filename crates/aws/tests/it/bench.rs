@@ -1,0 +1,175 @@
+//! A stand-in of AWS for one test, and what tests do with it.
+
+use curfew_aws::{Aws, Keys, Settings};
+use curfew_core::endpoint::{EndpointSpec, ModelSource};
+use curfew_core::provider::{Provider, Serving, Training};
+use curfew_core::run::{Channel, RunHandle, RunSpec, RunStatus, StopRules};
+use curfew_core::{Clock, Cx, EndpointId, IntentId, MachineRef, RunId, Timestamp};
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The system's clock.
+pub(crate) struct Now;
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+    fn zone(&self) -> TimeZone {
+        TimeZone::UTC
+    }
+}
+
+/// A running stand-in, ended with the test; `checked` says whether its log of bad requests was found empty.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    pub(crate) aws: Aws,
+    settings: Settings,
+    url: String,
+    pub(crate) cx: Cx,
+    count: AtomicU32,
+}
+
+fn cloud() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cloud")
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let up = Command::new(cloud().join("up")).arg(folder.path().join("standin")).args(["--scale", "0.05"]).output();
+        let up = up.expect("tests/cloud/up runs");
+        assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
+        let text = String::from_utf8_lossy(&up.stdout).into_owned();
+        let lines = text.lines().filter_map(|l| l.strip_prefix("export ")?.split_once('='));
+        let exports: HashMap<&str, &str> = lines.map(|(k, v)| (k, v.trim_matches('\''))).collect();
+        let keys = Keys {
+            id: exports["AWS_ACCESS_KEY_ID"].into(),
+            secret: exports["AWS_SECRET_ACCESS_KEY"].into(),
+            session: None,
+        };
+        let url = exports["AWS_ENDPOINT_URL"].to_owned();
+        let settings = Settings {
+            keys: Some(keys),
+            region: Some("us-east-1".into()),
+            endpoint: Some(url.clone()),
+            ..Settings::default()
+        };
+        let aws = Aws::connect(settings.clone()).await.unwrap();
+        Self { folder, aws, settings, url, cx: Cx::new(Arc::new(Now)), count: AtomicU32::new(0) }
+    }
+    /// The same account as another process sees it.
+    pub(crate) async fn again(&self) -> Aws {
+        Aws::connect(self.settings.clone()).await.unwrap()
+    }
+    pub(crate) fn training(&self) -> &dyn Training {
+        self.aws.training().unwrap()
+    }
+    pub(crate) fn serving(&self) -> &dyn Serving {
+        self.aws.serving().unwrap()
+    }
+
+    /// A new name.
+    pub(crate) fn name(&self) -> String {
+        format!("t{}", self.count.fetch_add(1, Ordering::Relaxed))
+    }
+    /// A script folder with these files.
+    pub(crate) fn scripts(&self, files: &[(&str, &str)]) -> PathBuf {
+        let dir = self.folder.path().join("code").join(self.name());
+        for (name, text) in files {
+            let path = dir.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        dir
+    }
+    /// A run of one script.
+    pub(crate) fn run(&self, script: &str) -> RunSpec {
+        self.run_of(self.scripts(&[("train.py", script)]))
+    }
+    pub(crate) fn run_of(&self, dir: PathBuf) -> RunSpec {
+        let name = self.name();
+        RunSpec {
+            id: RunId::new(format!("run-{name}")).unwrap(),
+            name: name.clone(),
+            dir,
+            entry: "train.py".into(),
+            data: Vec::new(),
+            hyper: [("epochs".to_owned(), "3".to_owned())].into(),
+            machine: machine("aws:ml.m5.xlarge"),
+            curfew: self.cx.now() + SignedDuration::from_hours(2),
+            stop: StopRules::default(),
+            intent: IntentId::new(format!("i-{name}")).unwrap(),
+            owner: "ada@lab".into(),
+        }
+    }
+    /// A channel of data with one file.
+    pub(crate) fn data(&self, name: &str, file: &str, text: &str) -> Channel {
+        let dir = self.scripts(&[(file, text)]);
+        Channel { name: name.into(), source: dir.display().to_string() }
+    }
+    pub(crate) fn endpoint(&self, model: ModelSource) -> EndpointSpec {
+        let name = self.name();
+        EndpointSpec {
+            id: EndpointId::new(format!("end-{name}")).unwrap(),
+            model,
+            script: None,
+            machine: machine("aws:ml.t2.medium"),
+            curfew: self.cx.now() + SignedDuration::from_hours(2),
+            confirmed: Vec::new(),
+            intent: IntentId::new(format!("i-{name}")).unwrap(),
+            owner: "ada@lab".into(),
+        }
+    }
+    pub(crate) async fn until(&self, run: &RunHandle, good: impl Fn(&RunStatus) -> bool) -> RunStatus {
+        let begun = Instant::now();
+        loop {
+            let status = self.training().status(&self.cx, run).await.unwrap();
+            if good(&status) {
+                return status;
+            }
+            assert!(!status.state.is_over(), "{status:#?}");
+            assert!(begun.elapsed() < Duration::from_mins(5), "{status:#?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    /// One of the stand-in's controls.
+    pub(crate) fn control(&self, path: &str, body: Option<&Value>) -> Value {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--fail-with-body", &format!("{}/_oracle/{path}", self.url)]);
+        if let Some(body) = body {
+            curl.args(["-d", &body.to_string()]);
+        }
+        let out = curl.output().expect("curl is there");
+        assert!(out.status.success(), "{path}: {}", String::from_utf8_lossy(&out.stdout));
+        serde_json::from_slice(&out.stdout).expect("the stand-in answers with JSON")
+    }
+    pub(crate) fn fault(&self, body: &Value) {
+        self.control("fault", Some(body));
+    }
+    /// No request was one that AWS would refuse.
+    pub(crate) fn no_bad_request(&self) {
+        let bad = self.control("log?bad=1", None);
+        assert_eq!(bad, Value::Array(vec![]), "requests that AWS would refuse");
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let down = Command::new(cloud().join("down")).arg(self.folder.path().join("standin")).status();
+        if !std::thread::panicking() {
+            assert!(down.is_ok_and(|s| s.success()), "the stand-in ends with all that it started");
+        }
+    }
+}
+
+pub(crate) fn machine(text: &str) -> MachineRef {
+    text.parse().unwrap()
+}
