@@ -25,6 +25,7 @@ mod pack;
 mod quota;
 mod retry;
 mod role;
+mod rules;
 mod serving;
 mod store;
 mod traffic;
