@@ -20,6 +20,7 @@ mod job;
 mod kinds;
 mod log;
 mod machines;
+mod market;
 mod names;
 mod pack;
 mod quota;

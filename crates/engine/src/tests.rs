@@ -189,12 +189,12 @@ async fn killed_between_any_two_calls_ends_in_one_truth() {
     let operations = ["launch", "status", "deploy", "endpoint status", "set curfew", "stop", "read", "remove"];
     for operation in operations {
         for when in [When::Before, When::After] {
-            die_and_restart(operation, 0, when).await;
+            Box::pin(die_and_restart(operation, 0, when)).await;
         }
     }
-    die_and_restart("status", 1, When::Before).await;
-    die_and_restart("read", 1, When::After).await;
-    die_and_restart("read", 2, When::Before).await;
+    Box::pin(die_and_restart("status", 1, When::Before)).await;
+    Box::pin(die_and_restart("read", 1, When::After)).await;
+    Box::pin(die_and_restart("read", 2, When::Before)).await;
 }
 
 #[tokio::test]
