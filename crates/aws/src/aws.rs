@@ -190,6 +190,9 @@ impl Provider for Aws {
     fn kinds(&self) -> &[Box<dyn Kind>] {
         &self.kinds
     }
+    fn market(&self) -> Option<&dyn curfew_core::market::Market> {
+        Some(self)
+    }
     fn look_every(&self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_secs(5)
     }

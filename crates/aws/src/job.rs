@@ -78,6 +78,13 @@ pub(crate) struct Record {
     pub ceiling_s: i64,
 }
 
+/// `[metrics]` of the folder's curfew.toml, which the stop rules need too.
+fn definitions(dir: &Path) -> Option<serde_json::Value> {
+    let text = std::fs::read_to_string(dir.join("curfew.toml")).ok()?;
+    let parsed: toml::Table = toml::from_str(&text).ok()?;
+    serde_json::to_value(parsed.get("metrics")?).ok()
+}
+
 /// Reads `[image]` and `[aws]` of the folder's curfew.toml.
 pub(crate) fn wishes(dir: &Path) -> Result<Wishes> {
     let text = match std::fs::read_to_string(dir.join("curfew.toml")) {
@@ -239,11 +246,16 @@ pub(crate) fn request(
     store: &Store,
     role: &str,
     sources: &[(String, String)],
+    home: &str,
 ) -> Result<CreateTrainingJobInput> {
     let (spec, shape) = (&record.spec, &record.shape);
     let places = Places::of(&spec.id);
     let machine = machine(spec)?;
     let spot = spec.machine.purchase == Purchase::Spot;
+    let wraps = crate::rules::wraps(record);
+    let order = wraps.then(|| {
+        crate::rules::order(record, spec.machine.region.as_deref().unwrap_or(home), definitions(&spec.dir).as_ref())
+    });
     let mode = TrainingInputMode::from(shape.input_mode.as_str());
     let mut channels = Vec::new();
     for (name, uri) in sources {
@@ -261,7 +273,7 @@ pub(crate) fn request(
         hyper.insert(name.into(), value);
     }
     let ours = [
-        ("sagemaker_program", text(&spec.entry)),
+        ("sagemaker_program", text(if wraps { crate::rules::ENTRY } else { &spec.entry })),
         ("sagemaker_submit_directory", text(&store.uri(&places.code))),
         ("sagemaker_job_name", text(spec.id.as_str())),
         ("sagemaker_container_log_level", "20".to_owned()),
@@ -278,6 +290,8 @@ pub(crate) fn request(
         .instance_count(i32::try_from(shape.instances).unwrap_or(1))
         .volume_size_in_gb(shape.volume_gb)
         .build();
+    let mut environment = HashMap::from([("PYTHONUNBUFFERED".to_owned(), "1".to_owned())]);
+    environment.extend(order.map(|order| ("CURFEW_ENTRY".to_owned(), order)));
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(tag_value(value)).build();
     let request = CreateTrainingJobInputBuilder::default()
         .training_job_name(spec.id.as_str())
@@ -296,7 +310,7 @@ pub(crate) fn request(
         .resource_config(resources)
         .stopping_condition(stopping)
         .set_hyper_parameters(Some(hyper))
-        .environment("PYTHONUNBUFFERED", "1")
+        .set_environment(Some(environment))
         .enable_managed_spot_training(spot)
         .set_checkpoint_config(checkpoints)
         .tags(tag(TAG_INTENT, spec.intent.as_str()))

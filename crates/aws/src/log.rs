@@ -123,14 +123,14 @@ pub(crate) async fn end_of(cx: &Cx, logs: &Client, group: &str, prefix: &str) ->
     let mut lines = Vec::new();
     for stream in streams(cx, logs, group, prefix).await?.iter().take(1) {
         let page = call(cx, "read the log", || {
-            logs.get_log_events().log_group_name(group).log_stream_name(stream).limit(20).start_from_head(false).send()
+            logs.get_log_events().log_group_name(group).log_stream_name(stream).limit(40).start_from_head(false).send()
         });
         for event in page.await?.events() {
             let line = event.message().unwrap_or_default();
             lines.extend(line.lines().map(|l| say::clean(l.trim_end(), 400)).filter(|l| !l.is_empty()));
         }
     }
-    Ok(lines.split_off(lines.len().saturating_sub(20)))
+    Ok(lines.split_off(lines.len().saturating_sub(40)))
 }
 
 /// Deletes the streams that begin with `prefix`.

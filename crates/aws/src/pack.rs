@@ -156,7 +156,7 @@ pub(crate) fn framework_in(path: &Path) -> Option<(&'static str, Option<String>)
     let has = |word: &[u8]| text.windows(word.len()).any(|w| w == word);
     if let Some(at) = text.windows(16).position(|w| w == b"_sklearn_version") {
         // The value follows within some bytes, as digits and dots.
-        let tail = String::from_utf8_lossy(text.get(at + 16..at + 48)?).into_owned();
+        let tail = String::from_utf8_lossy(&text[at + 16..text.len().min(at + 48)]).into_owned();
         let digits = |c: char| c.is_ascii_digit() || c == '.';
         let version = tail.split(|c: char| !digits(c)).find(|w| w.contains('.') && w.len() > 2);
         return Some(("sklearn", version.map(|v| v.trim_matches('.').to_owned())));

@@ -7,7 +7,7 @@ use crate::job::{self, Places, Record, Source};
 use crate::names::{JOB_LOGS, RUNS};
 use crate::retry::{self, call};
 use crate::store::Store;
-use crate::{failure, log, machines, pack, role, upload};
+use crate::{failure, log, machines, pack, role, rules, upload};
 use async_trait::async_trait;
 use aws_sdk_sagemaker::operation::describe_training_job::DescribeTrainingJobOutput as Job;
 use aws_sdk_sagemaker::types::{SecondaryStatus, TrainingJobStatus};
@@ -237,7 +237,7 @@ impl Inner {
     /// Uploads what is missing and creates the job.
     async fn begin(&self, cx: &Cx, region: &RegionName, store: &Store, record: &Record) -> Result<()> {
         let (spec, places) = (&record.spec, Places::of(&record.spec.id));
-        self.upload_code(cx, store, spec, &places).await?;
+        self.upload_code(cx, store, record, &places).await?;
         let mut sources = Vec::new();
         for (name, source) in job::sources(spec)? {
             match source {
@@ -250,7 +250,7 @@ impl Inner {
             }
         }
         let role = role::ensure(self, cx, region).await?;
-        let request = job::request(record, store, &role, &sources)?;
+        let request = job::request(record, store, &role, &sources, region.as_str())?;
         let client = self.at(region).sagemaker.clone();
         let mut round = 0;
         loop {
@@ -274,11 +274,14 @@ impl Inner {
         store.put(cx, &places.begun, b"{}".to_vec()).await
     }
 
-    async fn upload_code(&self, cx: &Cx, store: &Store, spec: &RunSpec, places: &Places) -> Result<()> {
+    async fn upload_code(&self, cx: &Cx, store: &Store, record: &Record, places: &Places) -> Result<()> {
+        let spec = &record.spec;
+        let more = if rules::wraps(record) { rules::files() } else { Vec::new() };
         let archive = tempfile::NamedTempFile::new()
             .map_err(|e| Error::io("pack the script folder", "a temporary file cannot be made", e))?;
         let (dir, except, path) = (spec.dir.clone(), job::data_in_code(spec), archive.path().to_owned());
-        let packed = tokio::task::spawn_blocking(move || pack::tar_gz(&pack::script_files(&dir, &except)?, &[], &path));
+        let packed =
+            tokio::task::spawn_blocking(move || pack::tar_gz(&pack::script_files(&dir, &except)?, &more, &path));
         packed.await.map_err(|e| {
             Error::new(ErrorKind::Unknown, "pack the script folder", "a part of Curfew broke while doing this")
                 .caused_by(e)
@@ -329,6 +332,14 @@ impl Inner {
                 status.model = store.size(cx, &key).await?.map(|_| store.uri(&key));
             }
         }
+        if state == RunState::Completed && rules::wraps(&record) {
+            // Ended by a rule, it has kept its model and ended well; why stands at the end of its log.
+            if let Some(why) = self.rule_met(cx, region, &store, id, status.ended).await? {
+                status.state = RunState::Stopped;
+                status.ended_by = Some(why);
+                status.exit_code = None;
+            }
+        }
         if state == RunState::Failed {
             let reason = job.failure_reason().unwrap_or_default();
             let logs = self.at(region).logs.clone();
@@ -337,6 +348,32 @@ impl Inner {
             status.failure = Some(failure::explain(reason, end));
         }
         Ok(status)
+    }
+
+    /// Why a stop rule ended a run, read once from the end of its log.
+    async fn rule_met(
+        &self,
+        cx: &Cx,
+        region: &RegionName,
+        store: &Store,
+        id: &RunId,
+        ended: Option<Timestamp>,
+    ) -> Result<Option<String>> {
+        let key = format!("{} rule", store.uri(&Places::of(id).record));
+        let known = self.records.lock().expect("nothing panics while it is held").get(&key).cloned();
+        let met = if let Some(known) = known {
+            known
+        } else {
+            let logs = self.at(region).logs.clone();
+            let end = log::end_of(cx, &logs, JOB_LOGS, &format!("{id}/")).await?;
+            let met: Arc<str> = rules::met(&end).unwrap_or_default().into();
+            // CloudWatch may still be about to get the last lines.
+            if ended.is_some_and(|at| cx.now().duration_since(at) > LOG_LAG) {
+                self.records.lock().expect("nothing panics while it is held").insert(key, met.clone());
+            }
+            met
+        };
+        Ok(Some(met.to_string()).filter(|why| !why.is_empty()))
     }
 
     /// A run that was claimed and has no job: about to begin, ended before it began, or its job was deleted elsewhere.

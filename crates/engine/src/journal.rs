@@ -140,7 +140,7 @@ impl Engine {
             }
             Verb::Remove => {
                 let item: PlanItem = payload(intent)?;
-                self.remove_item(cx, &item).await?;
+                self.remove_item(cx, &item, true).await?;
                 Ok("removal carried on after a restart")
             }
         }

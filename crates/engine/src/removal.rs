@@ -3,9 +3,9 @@
 use crate::{Engine, random_word};
 use curfew_core::intent::Verb;
 use curfew_core::plan::{Outcome, OutcomeResult, Plan, PlanItem, SecondLook, second_look};
-use curfew_core::resource::ResourceKey;
+use curfew_core::resource::{RemovalStep, Resource, ResourceKey};
 use curfew_core::verdict::judge;
-use curfew_core::{Cost, Cx, EndpointId, Error, ErrorKind, IntentId, LabId, PlanId, Result, RunId};
+use curfew_core::{Cost, Cx, EndpointId, Error, ErrorKind, IntentId, LabId, PlanId, Result, RunId, Timestamp};
 use std::path::Path;
 
 impl Engine {
@@ -63,7 +63,7 @@ impl Engine {
                 plan.lab.clone(),
             )?;
             self.store.open_intent(&intent, &self.owner).await?;
-            let result = match self.remove_item(cx, item).await {
+            let result = match self.remove_item(cx, item, false).await {
                 Ok(result) => result,
                 Err(e) => OutcomeResult::Failed { why: e.to_string() },
             };
@@ -118,8 +118,9 @@ impl Engine {
         Ok(ResourceKey { cloud: cloud.clone(), account: account.clone(), region, kind: kind.into(), id: id.into() })
     }
 
-    /// Looks again, then carries out the steps in order, then looks whether it is gone.
-    pub(crate) async fn remove_item(&self, cx: &Cx, item: &PlanItem) -> Result<OutcomeResult> {
+    /// Looks again, then carries out the steps in order, then looks whether it is gone. `again`: a process that had begun
+    /// with it is dead, and what it had done by then is no change that speaks against going on.
+    pub(crate) async fn remove_item(&self, cx: &Cx, item: &PlanItem, again: bool) -> Result<OutcomeResult> {
         let kind = self.kind_of(&item.key)?;
         let (region, id) = (&item.key.region, item.key.id.as_str());
         let mut seen = kind.read(cx, region, id).await?;
@@ -133,6 +134,7 @@ impl Engine {
                 self.forget(&item.key).await?;
                 return Ok(OutcomeResult::AlreadyGone);
             }
+            SecondLook::Skip { .. } if again && seen.as_ref().is_some_and(|s| half_done(item, s, cx.now())) => {}
             SecondLook::Skip { why } => return Ok(OutcomeResult::Skipped { why }),
             SecondLook::Proceed => {}
         }
@@ -182,6 +184,14 @@ impl Engine {
             _ => Ok(()),
         }
     }
+}
+
+/// Has what is there lost some of the steps, the first ones, because they have been carried out?
+fn half_done(item: &PlanItem, seen: &Resource, now: Timestamp) -> bool {
+    let verbs = |steps: &[RemovalStep]| steps.iter().map(|s| s.verb.clone()).collect::<Vec<_>>();
+    let (wanted, left) = (verbs(&item.steps), verbs(&seen.steps));
+    let kept = seen.keep_until.is_some_and(|until| until > now);
+    !kept && (!seen.is_active() || item.was_active) && left.len() < wanted.len() && wanted.ends_with(&left)
 }
 
 pub(crate) fn item(resource: &curfew_core::resource::Resource, cx: &Cx) -> PlanItem {

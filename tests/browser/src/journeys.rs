@@ -17,6 +17,22 @@ pub fn iris_folder() -> PathBuf {
 /// Launches Iris on the Train screen, watches at least ten points of its loss arrive, deploys it, asks it about one
 /// flower, sweeps all of it up and ends on a Sweep with nothing in it. Pictures are kept as `{name}-…`.
 pub async fn iris_by_hand(page: &Page, name: &str) {
+    iris_on(page, name, None).await;
+}
+
+/// The same on AWS, with the same clicks and another machine chosen.
+pub async fn iris_on_aws(page: &Page, name: &str) {
+    let on = On { train: "aws:sagemaker:us-east-1:ml.m5.xlarge", serve: "aws:sagemaker:us-east-1:ml.m5.large" };
+    iris_on(page, name, Some(on)).await;
+}
+
+/// Machines to choose, by the value of their option.
+struct On {
+    train: &'static str,
+    serve: &'static str,
+}
+
+async fn iris_on(page: &Page, name: &str, on: Option<On>) {
     page.patience(SLOW);
     let folder = iris_folder();
     let shot = async |what: &str| _ = page.shot(&format!("{name}-{what}")).await;
@@ -28,6 +44,9 @@ pub async fn iris_by_hand(page: &Page, name: &str) {
     page.click("Add a channel").await;
     page.fill("Channel", "training").await;
     page.fill("File or folder of this channel", &folder.join("iris.csv").display().to_string()).await;
+    if let Some(machine) = &on {
+        page.css(&format!("#machine option[value='{}']", machine.train)).await.click().await.expect("a machine");
+    }
     shot("launcher").await;
     page.click("Start the run").await;
 
@@ -42,6 +61,12 @@ pub async fn iris_by_hand(page: &Page, name: &str) {
     page.click("Deploy…").await;
     page.until("return location.pathname === '/endpoints'").await;
     page.fill("Name", "iris-endpoint").await;
+    if let Some(machine) = &on {
+        // AWS's scikit-learn image has no default script; the lab's own says what to answer.
+        page.fill("Script", &folder.join("inference.py").display().to_string()).await;
+        page.css(&format!("#machine option[value='{}']", machine.serve)).await.click().await.expect("a machine");
+        shot("deploy").await;
+    }
     page.click("Deploy").await;
     page.until("return location.pathname === '/endpoints/iris-endpoint'").await;
     page.until("return document.getElementById('state')?.dataset.state === 'in service'").await;
@@ -58,7 +83,7 @@ pub async fn iris_by_hand(page: &Page, name: &str) {
     shot("sweep").await;
     // Row by row, as a person ticks them: each row's box says "Choose NAME".
     let rows = page.count("#sweep-rows input[name=key]").await;
-    assert!(rows >= 2, "the run and the endpoint are there to be swept, not {rows}");
+    assert!(rows >= if on.is_some() { 4 } else { 2 }, "the run and the endpoint are there to be swept, not {rows}");
     for row in page.client().find_all(fantoccini::Locator::Css("#sweep-rows input[name=key]")).await.expect("rows") {
         row.click().await.expect("a row can be chosen");
     }

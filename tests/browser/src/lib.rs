@@ -26,6 +26,7 @@ pub mod journeys;
 mod page;
 mod process;
 mod serve;
+mod standin;
 
 pub use bus::{Item, Noted, NotificationServer, SessionBus, TrayHost};
 pub use chromium::chromium;
@@ -33,6 +34,7 @@ pub use desktop::{Desktop, Options, close_window, type_keys, window_on_screen, w
 pub use page::{Look, Page};
 pub use process::{Process, eventually, eventually_some};
 pub use serve::{Home, Served};
+pub use standin::StandIn;
 
 use std::path::PathBuf;
 

@@ -96,8 +96,18 @@ impl Served {
     /// # Panics
     /// If it ends instead.
     pub async fn at(home: Home) -> Self {
+        Self::with(home, &[]).await
+    }
+
+    /// The same, with this in its environment.
+    ///
+    /// # Panics
+    /// If it ends instead.
+    pub async fn with(home: Home, environment: &[(String, String)]) -> Self {
         let log = home.log("serve.log");
-        let mut process = Process::start(home.command(&["serve"]), &log);
+        let mut command = home.command(&["serve"]);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut process = Process::start(command, &log);
         let address = eventually_some("the address of curfew serve", async || {
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             assert!(process.ended().is_none(), "curfew serve ended: {said}");

@@ -73,7 +73,10 @@ impl Sheet for Endpoints {
             }
             "files" => {
                 let Ok(id) = EndpointId::new(name) else { return Ok(()) };
-                if at.inner.describe_endpoint(at.cx, at.region, &id).await?.is_some() {
+                let there = at.inner.describe_endpoint(at.cx, at.region, &id).await?;
+                if there.as_ref().is_some_and(|e| e.endpoint_status() == Some(&EndpointStatus::Deleting)) {
+                    at.inner.wait_until_gone(at.cx, at.region, name).await?;
+                } else if there.is_some() {
                     return Err(Error::new(
                         ErrorKind::Conflict,
                         "remove it",
@@ -129,7 +132,9 @@ async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: O
         }
     }
     let requests = evidence(at, &mut endpoint, found, &status).await;
-    endpoint.steps.push(step("delete", "Delete the endpoint; it stops billing then"));
+    if status != EndpointStatus::Deleting {
+        endpoint.steps.push(step("delete", "Delete the endpoint; it stops billing then"));
+    }
     if folder.is_some() {
         endpoint.steps.push(step("files", "Delete its files and its log"));
     }
@@ -149,6 +154,11 @@ async fn evidence(
     if *status == EndpointStatus::Failed || *status == EndpointStatus::OutOfService {
         endpoint.evidence.push(Evidence::Rebuildable { how: "deploy its model again".into() });
         endpoint.evidence.extend(found.last_modified_time().map(|t| last_used(timestamp(t), "when it failed")));
+        return 0;
+    }
+    if *status == EndpointStatus::Deleting {
+        let now = at.cx.now();
+        endpoint.evidence.push(last_used(found.last_modified_time().map_or(now, timestamp), "when it was deleted"));
         return 0;
     }
     if *status != EndpointStatus::InService {

@@ -47,6 +47,10 @@ async fn refusals_are_told_and_leave_nothing() {
     assert_eq!(error.field(), Some("machine"));
     assert!(bench.training().find(cx, &run).await.unwrap().is_none());
 
+    let known = bench.aws.market().unwrap().quotas(cx).await.unwrap();
+    let zero = known.items.iter().find(|q| q.name == "ml.m5.xlarge for training job usage").unwrap();
+    assert_eq!((zero.value, zero.used), (Some(0.into()), Some(0.into())), "told before the click");
+
     let model = bench.scripts(&[("model.joblib", "x")]).join("model.joblib");
     let mut endpoint = bench.endpoint(ModelSource::File { path: model });
     endpoint.machine = machine("aws:ml.m4.xlarge");

@@ -51,6 +51,13 @@ def describe_model(call):
     answer, params = call.forward(), call.memory("model").get(call.params["ModelName"])
     if params:  # moto forgets ModelDataSource and others
         answer.update({key: params[key] for key in ("PrimaryContainer", "Containers") if key in params})
+    return _without_empty(answer, "VpcConfig")
+
+
+def _without_empty(answer, member):
+    """moto's empty structure lacks what AWS always gives in it."""
+    if not answer.get(member):
+        answer.pop(member, None)
     return answer
 
 
@@ -80,7 +87,7 @@ def describe_config(call):
         answer["ProductionVariants"] = params["ProductionVariants"]
         if "AsyncInferenceConfig" in params:
             answer["AsyncInferenceConfig"] = params["AsyncInferenceConfig"]
-    return answer
+    return _without_empty(answer, "DataCaptureConfig")
 
 
 @on("sagemaker", "DeleteEndpointConfig")
