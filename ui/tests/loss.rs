@@ -10,12 +10,12 @@ use curfew_core::{Clock, Home, RunId, Timestamp};
 use curfew_engine::{Engine, LaunchRequest};
 use curfew_series::store::Writer;
 use curfew_series::{Keeper, Point};
-use curfew_ui::{App, Browser, router};
+use curfew_ui::{App, Browser, Host, router};
 use http_body_util::BodyExt as _;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tower::ServiceExt as _;
 
 struct Still;
@@ -260,4 +260,60 @@ async fn definitions_change_the_past_and_stay_with_the_script() {
     let kept = std::fs::read_to_string(&toml).unwrap();
     assert!(kept.starts_with("# mine\n") && kept.contains("epoch ([0-9]+)") && kept.contains("train loss"), "{kept}");
     assert!(stage.text(&path).await.contains("value=\"train loss\""), "and are there again");
+}
+
+/// A host with a dialog, which says a folder, or is closed.
+struct Dialog(Option<PathBuf>, Mutex<Vec<String>>);
+
+#[async_trait::async_trait]
+impl Host for Dialog {
+    fn can_pick(&self) -> bool {
+        true
+    }
+    fn can_save(&self) -> bool {
+        true
+    }
+    async fn pick_folder(&self, _: &str) -> curfew_core::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+    async fn pick_file(&self, _: &str, _: &[&str]) -> curfew_core::Result<Option<PathBuf>> {
+        Ok(None)
+    }
+    async fn save(&self, name: &str, bytes: &[u8]) -> curfew_core::Result<Option<PathBuf>> {
+        self.1.lock().unwrap().push(name.to_owned());
+        let Some(folder) = &self.0 else { return Ok(None) };
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Ok(Some(path))
+    }
+    async fn open_url(&self, _: &str) -> curfew_core::Result<()> {
+        Ok(())
+    }
+    async fn notify(&self, _: &str, _: &str) -> curfew_core::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_desktop_saves_where_its_dialog_says() {
+    let mut stage = Stage::new();
+    let run = stage.run("0.1").await;
+    write(&stage, &run, 0.25);
+    for folder in [Some(stage.dir.path().to_owned()), None] {
+        let host = Arc::new(Dialog(folder.clone(), Mutex::default()));
+        stage.panel = router(App::new(stage.engine.clone(), host.clone()));
+        let dialog = stage.text(&format!("/runs/{run}/figure?metric=loss")).await;
+        assert!(dialog.contains(&format!("hx-post=\"/runs/{run}/figure/save\"")) && !dialog.contains("method=\"get\""));
+        let form = [("chart", "metric=loss"), ("format", "pdf"), ("width", "89")];
+        let (status, body) = stage.post(&format!("/runs/{run}/figure/save"), &form).await;
+        assert_eq!((status, body.contains("saved-path")), (StatusCode::OK, folder.is_some()), "{body}");
+        let (status, body) = stage.post(&format!("/runs/{run}/export/csv"), &[]).await;
+        assert_eq!((status, body.contains("saved-path")), (StatusCode::OK, folder.is_some()), "{body}");
+        assert_eq!(*host.1.lock().unwrap(), [format!("{run}.pdf"), format!("{run}.csv")]);
+        let wrong = [("chart", "metric=no+such"), ("format", "svg"), ("width", "89")];
+        let (status, body) = stage.post(&format!("/runs/{run}/figure/save"), &wrong).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(body.contains("The run has no metric “no such”") && body.contains("figure-form"), "{body}");
+    }
+    assert!(std::fs::read(stage.dir.path().join(format!("{run}.pdf"))).unwrap().starts_with(b"%PDF"));
 }

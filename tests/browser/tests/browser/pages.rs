@@ -6,6 +6,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/", "today"),
     ("/machines", "machines"),
     ("/train", "train"),
+    ("/compare", "compare"),
     ("/endpoints", "endpoints"),
     ("/sweep", "sweep"),
     ("/labs", "labs"),
