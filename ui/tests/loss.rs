@@ -40,7 +40,7 @@ impl Stage {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("iris")).unwrap();
         std::fs::write(dir.path().join("iris/train.py"), "").unwrap();
-        let cloud = Scripted::new("local");
+        let cloud = Scripted::new("local").writing_series();
         let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(cloud.clone())];
         let engine = Engine::open(Home::at(dir.path().join("home")), providers, Arc::new(Still)).unwrap();
         let panel = router(App::new(engine.clone(), Arc::new(Browser)));

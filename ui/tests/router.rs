@@ -43,7 +43,7 @@ impl Stage {
         std::fs::create_dir(dir.path().join("iris")).unwrap();
         std::fs::write(dir.path().join("iris/train.py"), "print('loss=1')").unwrap();
         std::fs::write(dir.path().join("model.joblib"), "x").unwrap();
-        let cloud = Scripted::new("local");
+        let cloud = Scripted::new("local").writing_series();
         let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(cloud.clone())];
         let engine = Engine::open(Home::at(dir.path().join("home")), providers, Arc::new(Still)).unwrap();
         let panel = router(App::new(engine.clone(), Arc::new(Browser)));

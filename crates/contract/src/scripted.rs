@@ -63,6 +63,7 @@ pub struct Scripted {
     enforcer: Enforcer,
     usd_per_hour: Option<rust_decimal::Decimal>,
     market: Option<Arc<dyn Market>>,
+    writes_series: bool,
 }
 
 impl Scripted {
@@ -83,7 +84,14 @@ impl Scripted {
             enforcer: Enforcer::OnlyWhileOn,
             usd_per_hour: Some(rust_decimal::Decimal::ONE),
             market: None,
+            writes_series: false,
         }
+    }
+    /// Leaves a run's series to whoever plays its supervisor: the test. Otherwise the engine reads them from its log.
+    #[must_use]
+    pub fn writing_series(mut self) -> Self {
+        self.writes_series = true;
+        self
     }
     /// Who holds curfews.
     #[must_use]
@@ -382,7 +390,7 @@ impl Training for Scripted {
         .await
     }
     fn writes_series(&self) -> bool {
-        false
+        self.writes_series
     }
 }
 
