@@ -1,8 +1,10 @@
-"""The entry point of a run in a cloud that has stop rules: starts the script, reads its output, ends it when a rule is met.
+"""The entry point of a run in a cloud that has stop rules: starts the script, reads its output, ends it when a rule is
+met.
 
-Standard library only, Python 3.8 and later. CURFEW_ENTRY is JSON: {"entry": "train.py", "rules": […], "definitions": null,
-"usd_per_hour": 0.23, "grace_s": 60}. Arguments are the script's. What the script has saved is kept: a run that a rule
-ends has not failed, so this ends with 0 and says why on a line of its own, which Curfew reads.
+Standard library only, Python 3.8 and later. CURFEW_ENTRY is JSON: {"entry": "train.py", "rules": […],
+"definitions": null, "usd_per_hour": 0.23, "grace_s": 60}. Arguments are the script's. What the script has saved is
+kept: a run that a rule ends has not failed, so this ends with 0 and says why on a line of its own, which Curfew
+reads.
 """
 
 import json

@@ -123,7 +123,8 @@ class Recogniser:
         self.define = [(one["name"], re.compile(one["regex"].encode())) for one in said.get("define", [])]
         self.recognises = said.get("recognise", not self.define)
         self.rename, self.hide = said.get("rename", {}), set(said.get("hide", []))
-        self.merge = {name: into for into in sorted(said.get("merge", {}), reverse=True) for name in said["merge"][into]}
+        merges = said.get("merge", {})
+        self.merge = {name: into for into in sorted(merges, reverse=True) for name in merges[into]}
         self.keep = {name.encode().decode("latin-1") for name in said.get("keep", [])}
         self.lines, self.table, self.skip_next = Lines(), Table(), False
         self.classes, self.names, self.names_dropped = {}, {}, 0

@@ -21,12 +21,12 @@ from decimal import Decimal
 
 from curfew_recognise import Recogniser
 
-LOWER = frozenset("""loss losses mse rmse mae mape smape rmsle msle error err logloss mlogloss nll bce ce crossentropy xent
-entropy perplexity ppl bpc bpb wer cer ter kl kld fid lpips cost hinge huber l1 l2 deviance inertia regret residual learn
-poisson quantile distance penalty""".split())
-HIGHER = frozenset("""acc accuracy auc auroc auprc ap map f1 fbeta f2 precision recall bleu rouge meteor chrf em iou miou dice
-jaccard specificity sensitivity score reward rewards return returns elbo r2 mcc kappa ndcg mrr psnr ssim spearman pearson
-top1 top5 acc1 acc5 likelihood loglik silhouette hit hits map50 gini""".split())
+LOWER = frozenset("""loss losses mse rmse mae mape smape rmsle msle error err logloss mlogloss nll bce ce
+crossentropy xent entropy perplexity ppl bpc bpb wer cer ter kl kld fid lpips cost hinge huber l1 l2 deviance
+inertia regret residual learn poisson quantile distance penalty""".split())
+HIGHER = frozenset("""acc accuracy auc auroc auprc ap map f1 fbeta f2 precision recall bleu rouge meteor chrf em iou
+miou dice jaccard specificity sensitivity score reward rewards return returns elbo r2 mcc kappa ndcg mrr psnr ssim
+spearman pearson top1 top5 acc1 acc5 likelihood loglik silhouette hit hits map50 gini""".split())
 
 
 FREE = 5  # seconds of reading that are free at the start, where most is to be learnt
