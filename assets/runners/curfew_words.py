@@ -9,29 +9,31 @@ MOST_NAMES, MOST_RANKS, MOST_WORDS = 20_000, 4_096, 60_000
 LONGEST_LINE, LONGEST_NAME, MOST_COLUMNS = 1 << 20, 120, 200
 METRIC, UNKNOWN, STEP, EPOCH, RANK, OTHER = "metric", "unknown", "step", "epoch", "rank", "other"
 
-METRICS = frozenset("""loss losses acc accuracy auc auroc auprc ap map map50 f1 fbeta f2 mse rmse mae mape smape
-rmsle msle mslr medae error err logloss mlogloss nll nlpd bce ce crossentropy entropy xent perplexity ppl bpc bpb
-bleu rouge rouge1 rouge2 rougel meteor chrf wer cer ter em iou miou dice jaccard precision recall specificity
-sensitivity score reward rewards return returns kl kld elbo grad gradnorm gnorm norm lr r2 mcc kappa ndcg mrr psnr
-ssim lpips fid pesq stoi top1 top5 acc1 acc5 spearman pearson spearmanr corr correlation cost objective obj
-likelihood loglik ll residual deviance gini hinge huber quantile poisson binary_logloss l1 l2 ks lift silhouette
-inertia distance divergence penalty reg improve improvement regret bias variance energy""".split())
+METRICS = frozenset("""loss losses acc accuracy auc auroc auprc ap map map50 f1 fbeta f2 mse rmse mae
+mape smape rmsle msle mslr medae error err logloss mlogloss nll nlpd bce ce crossentropy entropy xent
+perplexity ppl bpc bpb bleu rouge rouge1 rouge2 rougel meteor chrf wer cer ter em iou miou dice jaccard
+precision recall specificity sensitivity score reward rewards return returns kl kld elbo grad gradnorm
+gnorm norm lr r2 mcc kappa ndcg mrr psnr ssim lpips fid pesq stoi top1 top5 acc1 acc5 spearman pearson
+spearmanr corr correlation cost objective obj likelihood loglik ll residual deviance gini hinge huber
+quantile poisson binary_logloss l1 l2 ks lift silhouette inertia distance divergence penalty reg improve
+improvement regret bias variance energy""".split())
 METRIC_PAIRS = frozenset({("learning", "rate"), ("positive", "rate"), ("negative", "rate"), ("error", "rate")})
-TIMES = frozenset("""time times eta elapsed remaining duration runtime sec secs second seconds ms msec minute
-minutes hour hours timestamp ts date dur took wall walltime clock latency asctime datetime day created uptime""".split())
+TIMES = frozenset("""time times eta elapsed remaining duration runtime sec secs second seconds ms msec
+minute minutes hour hours timestamp ts date dur took wall walltime clock latency asctime datetime day
+created uptime""".split())
 RATES = frozenset("ips fps throughput speed qps tps wps ups mfu tflops flops gflops hz utilization".split())
-COUNTS = frozenset("""batch batches bs size sizes samples sample examples n num nb count counts cnt total totals
-token tokens params param parameters rows row cols columns features feature seed port pid gpu gpus cpu cpus device
-devices cuda mem memory vram ram worker workers world node nodes version v fold trial trials patience seen epochs
-steps iters iterations rounds layers layer dim dims hidden width height depth line lineno id ids index idx year
-month files file images correct checkpoint ckpt tree trees leaf leaves nnz nnzs t shape length len max min limit
-bytes classes class labels label folds jobs job level thread threads process processes bins bin args arg code status
-exit errno host url http https python torch keras numpy tensorflow jax default momentum dropout decay warmup gamma
-alpha units""".split())
-SPLITS = frozenset("""train training val valid validation validating test testing eval evaluation evaluating
-evaluate dev""".split())
-FILLERS = frozenset("""the a an with and at is of for on in to got has had have was are current now then new info
-debug warning warn error critical root main after from by so got: this its your my our we it""".split())
+COUNTS = frozenset("""batch batches bs size sizes samples sample examples n num nb count counts cnt
+total totals token tokens params param parameters rows row cols columns features feature seed port pid
+gpu gpus cpu cpus device devices cuda mem memory vram ram worker workers world node nodes version v fold
+trial trials patience seen epochs steps iters iterations rounds layers layer dim dims hidden width
+height depth line lineno id ids index idx year month files file images correct checkpoint ckpt tree
+trees leaf leaves nnz nnzs t shape length len max min limit bytes classes class labels label folds jobs
+job level thread threads process processes bins bin args arg code status exit errno host url http https
+python torch keras numpy tensorflow jax default momentum dropout decay warmup gamma alpha units""".split())
+SPLITS = frozenset("""train training val valid validation validating test testing eval evaluation
+evaluating evaluate dev""".split())
+FILLERS = frozenset("""the a an with and at is of for on in to got has had have was are current now then
+new info debug warning warn error critical root main after from by so got: this its your my our we it""".split())
 NOT_NOW = frozenset("best last max num total of per every each until warmup n no".split())
 QUALIFIERS = SPLITS | frozenset("avg avg. average mean best final total running smoothed median macro micro".split())
 SOURCES = (".py", ".cc", ".cpp", ".rs", ".c", ".h", ".go")
