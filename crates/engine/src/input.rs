@@ -163,6 +163,10 @@ pub(crate) fn channels(given: &[String]) -> Result<Vec<Channel>, Error> {
         if channels.iter().any(|c| c.name == name) {
             return Err(Error::input("data", format!("the channel “{name}” is given twice; write NAME=PATH")));
         }
+        if source.trim().is_empty() {
+            let says = format!("say where the data of the channel “{name}” lies, or remove its row");
+            return Err(Error::input("data", says));
+        }
         let source = if source.contains("://") {
             source.to_owned()
         } else {
@@ -244,6 +248,7 @@ mod tests {
         let got = channels(&[path.clone(), format!("test={path}")]).unwrap();
         assert_eq!(got.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["training", "test"]);
         assert!(channels(&["nowhere/at/all".into()]).is_err());
+        assert!(channels(&["training= ".into()]).unwrap_err().message().contains("or remove its row"));
         assert!(folder(&path).unwrap_err().message().contains("is a file"));
         assert!(folder("/nowhere/at/all").unwrap_err().message().contains("there is no folder"));
     }
