@@ -125,7 +125,8 @@ def test_the_clock_can_be_moved_to_the_ceiling(cloud):
         job = cloud.ended(name)
     finally:
         cloud.control("now", {"advance_s": -4 * 3600})
-    assert job["SecondaryStatus"] == "MaxRuntimeExceeded" and job["BillableTimeInSeconds"] > 4 * 3600
+    # Whole seconds are billed, so what ran for a moment before the clock was moved may come to the ceiling itself.
+    assert job["SecondaryStatus"] == "MaxRuntimeExceeded" and job["BillableTimeInSeconds"] >= 4 * 3600
 
 
 CHECKPOINTED = """
