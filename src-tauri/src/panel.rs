@@ -16,6 +16,9 @@ use crate::{Desk, EndLocal, Note, Panel, Pick, Running, TrayState};
 /// The longest that the tray waits for the store to change before it reads it again.
 const WAIT: Duration = Duration::from_mins(1);
 
+/// The least between two readings for the tray: a run that prints all the time is not news each time.
+const REST: Duration = Duration::from_secs(1);
+
 /// Puts the panel together. The error is a sentence for a person.
 pub fn build(desk: &Arc<Desk>) -> Result<Panel, String> {
     put(desk).map_err(|error| {
@@ -56,7 +59,9 @@ async fn keep(engine: Arc<Engine>, show: watch::Sender<TrayState>) {
                 *shown = now;
                 news
             });
-            engine.changed(cursor, WAIT).await
+            let news = engine.changed(cursor, WAIT).await;
+            tokio::time::sleep(REST).await;
+            news
         };
         if let Err(error) = read.await {
             tracing::warn!(?error, "the tray could not be read");
