@@ -189,7 +189,9 @@ async fn iris(engine: &Engine, cx: &Cx, on: &str, proof: Option<&Path>, json: bo
     step(5);
     let (outcomes, report) = engine.lab_clear(cx, &seen).await?;
     not_removed(&outcomes);
-    note(format!("      {} in all", report.started.iter().map(|s| cost(&s.so_far)).collect::<Vec<_>>().join("; ")));
+    for started in &report.started {
+        note(format!("      {}: {}", say::clean(&started.name, 80), cost(&started.so_far)));
+    }
     let exit = finish(cx, &report, proof, json)?;
     if species.as_deref() != Some(sheet.predict.expect.as_str()) {
         note(format!("The model should have said {}.", sheet.predict.expect));
