@@ -38,6 +38,6 @@ pub use pick::Picked;
 pub use plan::{Assumptions, Barred, Order, Question, StartUp, Times};
 pub use rates::Rates;
 pub use rows::{OfferRow, PickedRow};
-pub use spec::{Accelerator, Arch, Buy, Class, Slot, Spec};
+pub use spec::{Accelerator, Arch, Buy, Class, Slot, Spec, cloud_title};
 pub use why::{Explained, Reason, WayOut};
 pub use work::{Band, MeasuredRun, Seen, Trial, Work};

@@ -209,6 +209,15 @@ pub struct Slot {
     pub buy: Buy,
 }
 
+/// A cloud of the figures as people call it: "AWS", "Google". What the figures do not name stays as it is.
+pub fn cloud_title(cloud: &str) -> &str {
+    match cloud {
+        "aws" => "AWS",
+        "gcp" => "Google",
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

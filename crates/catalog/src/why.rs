@@ -179,11 +179,7 @@ impl Catalog {
         if offer.is_local() {
             return "This computer".to_owned();
         }
-        let cloud = match &*offer.slot.cloud {
-            "aws" => "AWS",
-            "gcp" => "Google",
-            other => other,
-        };
+        let cloud = crate::spec::cloud_title(&offer.slot.cloud);
         let bought = match offer.slot.buy {
             Buy::OnDemand => "",
             Buy::Spot => ", spot",

@@ -312,11 +312,7 @@ fn short_name(offer: &Offer<'_>) -> String {
     if offer.is_local() {
         return "This computer".into();
     }
-    let cloud = match &*offer.slot.cloud {
-        "aws" => "AWS",
-        "gcp" => "Google",
-        other => other,
-    };
+    let cloud = curfew_catalog::cloud_title(&offer.slot.cloud);
     let bought = match offer.slot.buy {
         curfew_catalog::Buy::OnDemand => "",
         curfew_catalog::Buy::Spot => ", spot",

@@ -71,9 +71,8 @@ pub(super) fn apply(need: &mut Need, chosen: &[(String, String)], but: Option<&s
 
 fn title(id: &str, value: &str) -> String {
     match (id, value) {
-        ("cloud", "aws") => "AWS",
-        ("cloud", "gcp") => "Google",
         ("cloud" | "service", "local") => "This computer",
+        ("cloud", cloud) => curfew_catalog::cloud_title(cloud),
         ("service", "ec2") => "EC2",
         ("service", "sagemaker") => "SageMaker",
         ("service", "gce") => "Compute Engine",
