@@ -31,6 +31,9 @@ pub struct PlanItem {
     pub fingerprint: String,
     /// It was at work when the plan was made, and the reviewer chose it all the same.
     pub was_active: bool,
+    /// When it was read for the plan; a use after that is one that the reviewer did not see.
+    #[serde(default)]
+    pub read: Option<Timestamp>,
 }
 
 /// A plan. The file is the plan: what runs is what was written and seen.
@@ -73,6 +76,9 @@ pub fn second_look(item: &PlanItem, seen: Option<&Resource>, now: Timestamp) -> 
     if seen.is_active() && !item.was_active {
         return skip("It has come into use since.");
     }
+    if item.read.zip(seen.last_used()).is_some_and(|(read, used)| used > read) {
+        return skip("It has been used since.");
+    }
     if seen.fingerprint != item.fingerprint {
         return skip("It has changed since.");
     }
@@ -111,4 +117,40 @@ pub enum OutcomeResult {
         /// Why.
         why: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Evidence;
+    use crate::verdict::tests::thing;
+    use jiff::SignedDuration;
+
+    #[test]
+    fn a_use_that_the_reviewer_did_not_see_speaks_against_going_on() {
+        let read = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
+        let used = |minutes| {
+            let at = read + SignedDuration::from_mins(minutes);
+            thing(vec![Evidence::LastUsed { at, how: "CloudWatch Invocations".into() }])
+        };
+        let known = thing(vec![]);
+        let item = PlanItem {
+            key: known.key,
+            name: known.name,
+            kind_title: known.kind_title,
+            verdict: Verdict::Fine,
+            why: vec![],
+            rate: known.rate,
+            bytes: None,
+            steps: vec![],
+            fingerprint: known.fingerprint,
+            was_active: false,
+            read: Some(read),
+        };
+        let now = read + SignedDuration::from_hours(1);
+        // A request from before the plan may be counted only after it: the reviewer's own prediction is no reason to stop.
+        assert_eq!(second_look(&item, Some(&used(-1)), now), SecondLook::Proceed);
+        assert_eq!(second_look(&item, Some(&used(1)), now), SecondLook::Skip { why: "It has been used since.".into() });
+        assert_eq!(second_look(&item, None, now), SecondLook::AlreadyGone);
+    }
 }

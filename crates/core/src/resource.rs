@@ -144,4 +144,11 @@ impl Resource {
     pub fn is_active(&self) -> bool {
         self.evidence.iter().any(|e| matches!(e, Evidence::Active { .. }))
     }
+
+    /// When it was last seen to be used; `None` where it never was, or nobody knows.
+    pub fn last_used(&self) -> Option<Timestamp> {
+        let times =
+            self.evidence.iter().filter_map(|e| if let Evidence::LastUsed { at, .. } = e { Some(*at) } else { None });
+        times.max()
+    }
 }

@@ -139,7 +139,7 @@ pub fn judge(resource: &Resource, now: Timestamp) -> Judged {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::curfew::{Curfew, Enforcer};
     use crate::ids::{AccountId, CloudId, RegionName};

@@ -207,6 +207,7 @@ pub(crate) fn item(resource: &curfew_core::resource::Resource, cx: &Cx) -> PlanI
         steps: resource.steps.clone(),
         fingerprint: resource.fingerprint.clone(),
         was_active: resource.is_active(),
+        read: Some(cx.now()),
     }
 }
 

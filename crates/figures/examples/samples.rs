@@ -191,6 +191,7 @@ fn report(left: usize, gaps: usize, started: usize) -> LabReport {
         ],
         fingerprint: "f".into(),
         was_active: true,
+        read: None,
     };
     let thing = |n: usize| Started {
         what: if n.is_multiple_of(2) { "training run" } else { "endpoint" }.into(),

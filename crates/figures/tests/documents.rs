@@ -267,6 +267,7 @@ fn report(started: usize) -> LabReport {
         steps: vec![RemovalStep { verb: "delete".into(), says: "Delete the endpoint".into(), reversible: false }],
         fingerprint: "f".into(),
         was_active: true,
+        read: None,
     };
     let thing = |n: usize| Started {
         what: "training run".into(),

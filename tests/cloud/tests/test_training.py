@@ -138,6 +138,7 @@ open(os.path.join(folder, "epoch-%d" % (len(seen) + 1)), "w").write("x" * 10)
 print("saved", flush=True)
 while not seen:
     time.sleep(0.05)
+time.sleep(2.5)  # whole seconds are billed: so long that a spot machine's are fewer
 """
 
 

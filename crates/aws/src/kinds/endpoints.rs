@@ -131,7 +131,7 @@ async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: O
             endpoint.intent = endpoint.intent.or(Some(record.spec.intent.clone()));
         }
     }
-    let requests = evidence(at, &mut endpoint, found, &status).await;
+    evidence(at, &mut endpoint, found, &status).await;
     if status != EndpointStatus::Deleting {
         endpoint.steps.push(step("delete", "Delete the endpoint; it stops billing then"));
     }
@@ -139,44 +139,37 @@ async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: O
         endpoint.steps.push(step("files", "Delete its files and its log"));
     }
     let config = found.endpoint_config_name().unwrap_or_default();
-    endpoint.fingerprint = format!("{} {config} {requests} requests", endpoint.state);
+    // Not the count of requests: CloudWatch counts a minute or two late, so that it would change with nobody asking.
+    endpoint.fingerprint = format!("{} {config}", endpoint.state);
     Ok(endpoint)
 }
 
-/// What speaks for its use; how many requests were seen.
-async fn evidence(
-    at: &At<'_>,
-    endpoint: &mut Resource,
-    found: &DescribeEndpointOutput,
-    status: &EndpointStatus,
-) -> u64 {
+/// What speaks for its use.
+async fn evidence(at: &At<'_>, endpoint: &mut Resource, found: &DescribeEndpointOutput, status: &EndpointStatus) {
     const HOW: &str = "CloudWatch Invocations";
     if *status == EndpointStatus::Failed || *status == EndpointStatus::OutOfService {
         endpoint.evidence.push(Evidence::Rebuildable { how: "deploy its model again".into() });
         endpoint.evidence.extend(found.last_modified_time().map(|t| last_used(timestamp(t), "when it failed")));
-        return 0;
+        return;
     }
     if *status == EndpointStatus::Deleting {
         let now = at.cx.now();
         endpoint.evidence.push(last_used(found.last_modified_time().map_or(now, timestamp), "when it was deleted"));
-        return 0;
+        return;
     }
     if *status != EndpointStatus::InService {
         endpoint.evidence.push(Evidence::Active { what: format!("it is {}", endpoint.state) });
-        return 0;
+        return;
     }
-    let (mut requests, mut last) = (0, None);
+    let mut last = None;
     let since = endpoint.created.unwrap_or(curfew_core::Timestamp::UNIX_EPOCH);
     for variant in found.production_variants() {
         let name = variant.variant_name().unwrap_or_default();
         match at.inner.read_traffic(at.cx, at.region, &endpoint.name, name, since).await {
-            Ok(traffic) => {
-                requests += traffic.requests;
-                last = last.max(traffic.last_request);
-            }
+            Ok(traffic) => last = last.max(traffic.last_request),
             Err(e) => {
                 endpoint.evidence.push(Evidence::UsageUnknown { why: e.message().to_owned() });
-                return requests;
+                return;
             }
         }
     }
@@ -184,7 +177,6 @@ async fn evidence(
         Some(time) => last_used(time, HOW),
         None => Evidence::NeverUsed { how: HOW.into() },
     });
-    requests
 }
 
 /// By its configuration: the machines of all variants together.

@@ -39,7 +39,7 @@ class Server:
         self.name, self.weight, self.container = variant["name"], variant["weight"], variant["container"]
         self.folder, self.mark = folder, uuid.uuid4().hex
         self.stopping, self.process, self.address, self.reader = threading.Event(), None, None, None
-        self.lock, self.samples, self.usage = threading.Lock(), {}, Usage()
+        self.lock, self.samples, self.usage, self.asked = threading.Lock(), {}, Usage(), None
         stream = "%s/i-%s" % (self.name, uuid.uuid4().hex[:17])
         self.log = LogStream(self.place, GROUP + endpoint.name, stream)
 
@@ -168,6 +168,7 @@ class Server:
             status, answered, answer = 503, {}, str(error).encode()
         took_us = (time.monotonic() - began) * 1e6
         with self.lock:
+            self.asked = time.time()
             figures = {
                 "Invocations": 1,
                 "ModelLatency": round(took_us, 1),
@@ -180,10 +181,10 @@ class Server:
 
     def publish(self):
         with self.lock:
-            samples, self.samples = self.samples, {}
+            samples, self.samples, at = self.samples, {}, self.asked
         named = {"EndpointName": self.endpoint.name, "VariantName": self.name}
         units = {"ModelLatency": "Microseconds", "Invocations": "None"}
-        put(self.place, "AWS/SageMaker", named, [(n, v, units.get(n, "None")) for n, v in samples.items()])
+        put(self.place, "AWS/SageMaker", named, [(n, v, units.get(n, "None")) for n, v in samples.items()], at)
         put(self.place, GROUP.rstrip("/"), named, self.usage.look(marked(MARK, self.mark)))
 
     def stop(self, grace_s=10):

@@ -11,15 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ..processes import memory_bytes, usage
 
 
-def put(place, namespace, dimensions, data):
-    """`data`: (name, values, unit). Values that share a name are samples of one moment."""
+def put(place, namespace, dimensions, data, at=None):
+    """`data`: (name, values, unit). Values that share a name are samples of one moment, now or `at`."""
     named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     client = place.client("cloudwatch")
     found = [
         {
             "MetricName": name,
             "Dimensions": named,
-            "Timestamp": time.time(),
+            "Timestamp": at or time.time(),
             "Unit": unit,
             "Values": values[start : start + 150],
         }
