@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 /// The longest that SageMaker lets a job run (StoppingCondition: 28 days).
 const LONGEST_S: i64 = 28 * 24 * 3600;
+/// What a script that was asked to end by a rule about time has left for its model.
+const TIME_TO_PACK_S: i64 = 600;
 
 /// What a script folder's curfew.toml says of AWS.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -169,6 +171,10 @@ pub(crate) fn ceiling(spec: &RunSpec, shape: &Shape, region: &RegionName, now: T
         return Err(Error::input("curfew", what).with("now", now));
     }
     let mut ceiling = until_curfew.clamp(1, LONGEST_S);
+    if let Some(time) = spec.stop.time {
+        // Our entry point ends the script in time and keeps its model; this holds where it is not there or hangs.
+        ceiling = ceiling.min((time.as_secs() + TIME_TO_PACK_S).max(1));
+    }
     if let Some(limit) = spec.stop.spend {
         let rate = machines::rate(region.as_str(), machine(spec)?, "Training", shape.instances);
         let hourly = match &rate {

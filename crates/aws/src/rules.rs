@@ -33,6 +33,9 @@ fn rules(spec: &RunSpec) -> Vec<Value> {
     if let Some(limit) = spec.stop.spend.and_then(|s| s.amount().to_f64()) {
         rules.push(json!({ "rule": "spend", "usd": limit }));
     }
+    if let Some(limit) = spec.stop.time {
+        rules.push(json!({ "rule": "time", "seconds": limit.as_secs_f64() }));
+    }
     rules
 }
 

@@ -97,6 +97,12 @@ pub(crate) struct Train {
     /// Stop when the loss has not improved for so many epochs
     #[arg(long, value_name = "EPOCHS")]
     pub(crate) stop_when_flat: Option<String>,
+    /// The metric that must improve [default: the first loss]
+    #[arg(long, value_name = "METRIC", requires = "stop_when_flat")]
+    pub(crate) flat_metric: Option<String>,
+    /// Stop when the script has worked for so long: 30min, 2h
+    #[arg(long, value_name = "TIME")]
+    pub(crate) stop_after: Option<String>,
     /// Wait for its end, showing the log
     #[arg(long)]
     pub(crate) wait: bool,

@@ -25,7 +25,8 @@ pub(crate) async fn train(args: Train, json: bool) -> Result<Exit, Failed> {
         spend: args.spend,
         stop_on_nan: args.stop_on_nan,
         flat_epochs: args.stop_when_flat,
-        flat_metric: None,
+        flat_metric: args.flat_metric,
+        stop_after: args.stop_after,
     };
     let (spec, quote) = engine.plan_run(&cx, &request).await?;
     let now = cx.clock().local();

@@ -4,7 +4,7 @@ use crate::curfew::Curfew;
 use crate::ids::{IntentId, RunId};
 use crate::machine::MachineRef;
 use crate::money::{Cost, HourlyRate, Money};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -72,6 +72,9 @@ pub struct StopRules {
     pub metric: Option<String>,
     /// It has cost this much.
     pub spend: Option<Money>,
+    /// Its script has worked for so long.
+    #[serde(default)]
+    pub time: Option<SignedDuration>,
 }
 
 /// What to train.

@@ -3,7 +3,7 @@
 use curfew_core::curfew::CurfewSpec;
 use curfew_core::run::Channel;
 use curfew_core::{Cx, Error, Money, policy::Policy, say};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -205,6 +205,16 @@ pub(crate) fn dollars(field: &'static str, text: &str) -> Result<Money, Error> {
     match plain.parse::<Decimal>() {
         Ok(n) if n > Decimal::ZERO && n <= Decimal::from(1_000_000) => Ok(Money::usd(n)),
         _ => Err(Error::input(field, format!("“{}” is not an amount; write 5 or $5.00", say::clean(text, 40)))),
+    }
+}
+
+/// "90s", "30 min", "2h".
+pub(crate) fn duration(field: &'static str, text: &str) -> Result<SignedDuration, Error> {
+    match text.parse::<CurfewSpec>() {
+        Ok(CurfewSpec::For(time)) => Ok(time),
+        _ => {
+            Err(Error::input(field, format!("“{}” is not a length of time; write 30 min or 2h", say::clean(text, 40))))
+        }
     }
 }
 

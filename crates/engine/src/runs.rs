@@ -1,6 +1,6 @@
 //! Runs: plan, launch, look, extend, stop.
 
-use crate::input::{Checks, FieldErrors, channels, curfew, dollars, entry, folder, given, hyper};
+use crate::input::{Checks, FieldErrors, channels, curfew, dollars, duration, entry, folder, given, hyper};
 use crate::pace::Due;
 use crate::store::RunRow;
 use crate::{Engine, Finish, random_word, who};
@@ -41,6 +41,8 @@ pub struct LaunchRequest {
     pub flat_epochs: Option<String>,
     /// The metric that "flat" watches.
     pub flat_metric: Option<String>,
+    /// "30 min", "2h": stop when the script has worked for so long.
+    pub stop_after: Option<String>,
 }
 
 /// A run as pages and commands show it.
@@ -94,6 +96,7 @@ impl Engine {
                 n.ok_or_else(|| Error::input("flat_epochs", "the number of flat epochs is a whole number from 1 on")),
             )
         });
+        let time = given(request.stop_after.as_ref()).and_then(|t| checks.take(duration("stop_after", t)));
         let name = match given(request.name.as_ref()) {
             Some(text) if text.chars().count() <= 100 => Some(text.to_owned()),
             Some(_) => checks.take(Err(Error::input("name", "the name has more than 100 characters"))),
@@ -113,6 +116,7 @@ impl Engine {
             flat_epochs: flat,
             metric: given(request.flat_metric.as_ref()).map(str::to_owned),
             spend,
+            time,
         };
         let spec = RunSpec {
             id,

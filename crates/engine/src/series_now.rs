@@ -2,6 +2,7 @@
 
 use crate::MetricNow;
 use curfew_series::Standing;
+use curfew_series::names::{Split, family, prominence};
 use curfew_series::store::{Metric, Reader};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -68,12 +69,7 @@ fn read(dir: &Path) -> SeriesNow {
     SeriesNow { loss, epochs: epoch.map(|e| (e, total)), standing }
 }
 
-/// The metric that a header shows: the training loss, else any loss, else the first.
+/// The metric that a header shows is the one that a picture shows first: the training loss, else any loss, else the first.
 fn headline(metrics: &[Metric]) -> Option<&Metric> {
-    let rank = |m: &&Metric| {
-        let name = m.name.to_lowercase();
-        let held_out = ["val", "valid", "test", "eval"].iter().any(|w| name.contains(w));
-        (!name.contains("loss"), held_out, m.id.0)
-    };
-    metrics.iter().min_by_key(rank)
+    metrics.iter().min_by_key(|m| (prominence(&m.name), family(&m.name).1 != Split::Train, m.id.0))
 }

@@ -103,11 +103,12 @@ async fn every_wrong_field_is_told_at_once() {
         curfew: Some("2020-01-01 22:00".into()),
         spend: Some("a lot".into()),
         flat_epochs: Some("-1".into()),
+        stop_after: Some("22:00".into()),
         ..LaunchRequest::default()
     };
     let errors = engine.plan_run(&engine.cx(), &request).await.unwrap_err();
     let fields: Vec<_> = errors.0.iter().filter_map(curfew_core::Error::field).collect();
-    assert_eq!(fields, ["dir", "hyper", "machine", "curfew", "spend", "flat_epochs"]);
+    assert_eq!(fields, ["dir", "hyper", "machine", "curfew", "spend", "flat_epochs", "stop_after"]);
     assert_eq!(stage.cloud.calls(), 0, "nothing was asked of the provider");
 }
 

@@ -24,7 +24,13 @@ impl Rules {
     /// `rate`: what an hour costs, where that is known.
     pub(crate) fn new(asked: &StopRules, rate: Option<HourlyRate>) -> Self {
         let spend = asked.spend.as_ref().and_then(dollars);
-        let rules = of_form(asked.not_a_number, asked.flat_epochs, asked.metric.as_deref(), spend);
+        let rules = of_form(
+            asked.not_a_number,
+            asked.flat_epochs,
+            asked.metric.as_deref(),
+            spend,
+            asked.time.map(|t| t.as_secs_f64()),
+        );
         Self { watch: Watch::new(rules), rate, hit: None }
     }
 
@@ -80,5 +86,8 @@ mod tests {
         let spend = |usd| StopRules { spend: Some(Money::usd(usd)), ..none.clone() };
         check(&spend(Decimal::ONE), &[], Some("it has cost $1.00, its limit is $1.00"));
         check(&spend(Decimal::TWO), &[], None);
+        let time = |minutes| StopRules { time: Some(SignedDuration::from_mins(minutes)), ..none.clone() };
+        check(&time(60), &[], Some("it has run for 3600 s, its limit is 3600 s"));
+        check(&time(61), &[], None);
     }
 }

@@ -47,6 +47,7 @@ pub fn of_form(
     flat_epochs: Option<u32>,
     metric: Option<&str>,
     spend_usd: Option<f64>,
+    seconds: Option<f64>,
 ) -> Vec<Rule> {
     let metric = metric.map(str::to_owned);
     let mut rules = Vec::new();
@@ -56,6 +57,7 @@ pub fn of_form(
     }
     rules.extend(flat_epochs.map(|epochs| Rule::Flat { metric, epochs: f64::from(epochs), min_delta: 0.0 }));
     rules.extend(spend_usd.map(|usd| Rule::Spend { usd }));
+    rules.extend(seconds.map(|seconds| Rule::Time { seconds }));
     rules
 }
 

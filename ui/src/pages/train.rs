@@ -50,6 +50,8 @@ pub struct Launcher {
     pub flat_epochs: Field,
     /// The metric that "flat" watches.
     pub flat_metric: Field,
+    /// Stop when it has worked for so long.
+    pub stop_after: Field,
     /// Can the host choose folders?
     pub can_pick: bool,
     /// Show the rarer fields opened.

@@ -145,6 +145,9 @@ fn stop_rules(run: &RunView) -> Vec<String> {
     if let Some(most) = stop.spend {
         rules.push(format!("it has cost {most}"));
     }
+    if let Some(time) = stop.time {
+        rules.push(format!("it has worked for {}", say::duration(time)));
+    }
     rules
 }
 

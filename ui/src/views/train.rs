@@ -56,11 +56,13 @@ pub fn launcher(fields: &Fields, choices: &Choices) -> Launcher {
         stop_on_nan: fields.on("stop_on_nan"),
         flat_epochs: field("flat_epochs"),
         flat_metric: field("flat_metric"),
+        stop_after: field("stop_after"),
         can_pick: choices.can_pick,
         ..Launcher::default()
     };
     offer_chosen(&form.machine, &mut form.machines);
-    form.more = form.stop_on_nan || !form.flat_epochs.value.is_empty() || !form.flat_metric.value.is_empty();
+    let asked = [&form.flat_epochs, &form.flat_metric, &form.stop_after].iter().any(|f| !f.value.is_empty());
+    form.more = form.stop_on_nan || asked;
     form
 }
 
@@ -95,6 +97,7 @@ pub fn again(spec: &RunSpec, choices: &Choices) -> Launcher {
         stop_on_nan: spec.stop.not_a_number,
         flat_epochs: spec.stop.flat_epochs.map_or_else(Field::default, |n| Field::of(n.to_string())),
         flat_metric: spec.stop.metric.as_deref().map_or_else(Field::default, Field::of),
+        stop_after: spec.stop.time.map_or_else(Field::default, |t| Field::of(say::duration(t))),
         can_pick: choices.can_pick,
         more: spec.stop != curfew_core::run::StopRules::default(),
         ..Launcher::default()
@@ -127,6 +130,7 @@ pub fn request(fields: &Fields) -> LaunchRequest {
         stop_on_nan: fields.on("stop_on_nan"),
         flat_epochs: given("flat_epochs"),
         flat_metric: given("flat_metric"),
+        stop_after: given("stop_after"),
     }
 }
 
@@ -137,7 +141,7 @@ pub fn with_errors(mut form: Launcher, errors: &[Error]) -> Launcher {
             Some("hyper") => form.hyper_wrong = wrong(error),
             Some("data") => form.data_wrong = wrong(error),
             field => {
-                form.more |= matches!(field, Some("flat_epochs" | "flat_metric"));
+                form.more |= matches!(field, Some("flat_epochs" | "flat_metric" | "stop_after"));
                 let mut fields = [
                     ("dir", &mut form.dir),
                     ("entry", &mut form.entry),
@@ -147,6 +151,7 @@ pub fn with_errors(mut form: Launcher, errors: &[Error]) -> Launcher {
                     ("spend", &mut form.spend),
                     ("flat_epochs", &mut form.flat_epochs),
                     ("flat_metric", &mut form.flat_metric),
+                    ("stop_after", &mut form.stop_after),
                 ];
                 if !at_field(error, &mut fields) {
                     form.told.push(Told::from(error));

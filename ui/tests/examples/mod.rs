@@ -68,7 +68,7 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
             hyper: [("epochs", "60"), ("learning-rate", "0.003")].map(|(k, v)| (k.into(), v.into())).into(),
             machine: MachineRef::local(),
             curfew: at(215),
-            stop: StopRules { not_a_number: true, flat_epochs: Some(5), metric: None, spend: None },
+            stop: StopRules { not_a_number: true, flat_epochs: Some(5), metric: None, spend: None, time: None },
             intent: "i-abc".parse().unwrap(),
             owner: "lab-03@workstation".into(),
         },
@@ -386,6 +386,7 @@ pub(crate) fn plan() -> Plan {
         steps: r.steps.clone(),
         fingerprint: r.fingerprint.clone(),
         was_active: r.is_active(),
+        read: None,
     };
     Plan {
         id: "plan-2k4m".parse().unwrap(),
