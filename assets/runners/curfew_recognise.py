@@ -11,7 +11,7 @@ import re
 import struct
 
 from curfew_scan import Line, Scanner, Table
-from curfew_words import METRIC, MOST_NAMES, MOST_RANKS, MOST_WORDS, Lines, Prefix, classify, number
+from curfew_words import METRIC, MOST_NAMES, MOST_RANKS, MOST_WORDS, SPLITS, Lines, Prefix, classify, number
 
 
 def whole(value):
@@ -109,10 +109,31 @@ class Context:
 class Name:
     """What is known of a name as a metric."""
 
-    __slots__ = ("kept", "confirmed", "pending", "latest")
+    __slots__ = ("kept", "confirmed", "pending", "latest", "held_out", "last_shown")
 
-    def __init__(self, kept, confirmed):
+    def __init__(self, kept, confirmed, held_out):
         self.kept, self.confirmed, self.pending, self.latest = kept, confirmed, None, None
+        self.held_out, self.last_shown = held_out, None
+
+    def give(self, seen, told, bar):
+        """A value of this name to points, unless nothing is known of the name yet, or it is hidden."""
+        if self.kept is None:
+            return
+        self.confirmed |= told
+        if not self.confirmed:
+            if self.pending is None:
+                self.pending = seen
+                return
+            if bits(self.pending[0]) == bits(seen[0]):
+                return
+            self.confirmed = True
+        mark = (seen[1], seen[2], bits(seen[0]))
+        if bar and self.latest == mark:
+            return
+        self.latest = mark
+        first, self.pending = self.pending, None
+        for value, rank, step, epoch in ([first] if first else []) + [seen]:
+            yield self.kept, rank, step, epoch, value
 
 
 class Recogniser:
@@ -139,6 +160,10 @@ class Recogniser:
         """Reads a last line that has no end, once the run is over."""
         for text in self.lines.finish():
             yield from self._read(text)
+        for known in self.names.values():
+            if known.last_shown:
+                yield from known.give(*known.last_shown)
+                known.last_shown = None
 
     def _class_of(self, name):
         means = self.classes.get(name)
@@ -183,36 +208,33 @@ class Recogniser:
         if not self.recognises or not line.pairs or (line.bar and context.is_repeated(text, line)):
             return
         told = line.step is not None or line.epoch is not None or any(means == METRIC for _, means, _ in line.pairs)
+        # In a bar that names its epoch: whether it is full.
+        full = whole(line.step[0]) == line.step[1] if line.bar and line.epoch is not None else None
         for name, means, value in line.pairs:
             name = "evaluate " + name if aside else name
             if not (before.round is not None and name == "best"):
-                yield from self._take(name, means, (value, rank, step, epoch), told, line.bar)
+                yield from self._take(name, means, (value, rank, step, epoch), told, line.bar, full)
 
-    def _take(self, name, means, seen, told, bar):
+    def _take(self, name, means, seen, told, bar, full):
         known = self.names.get(name)
         if known is None:
             if len(self.names) >= MOST_NAMES:
                 self.names_dropped += 1
                 return
             printed = name.encode("latin-1").decode("utf-8", "replace")
-            known = self.names[name] = Name(self._kept(printed), means == METRIC)
-        if known.kept is None:
+            known = self.names[name] = Name(self._kept(printed), means == METRIC, is_held_out(printed))
+        if full is None or not known.held_out:
+            yield from known.give(seen, told, bar)
             return
-        known.confirmed |= told
-        if not known.confirmed:
-            if known.pending is None:
-                known.pending = seen
-                return
-            if bits(known.pending[0]) == bits(seen[0]):
-                return
-            known.confirmed = True
-        mark = (seen[1], seen[2], bits(seen[0]))
-        if bar and known.latest == mark:
-            return
-        known.latest = mark
-        first, known.pending = known.pending, None
-        for value, rank, step, epoch in ([first] if first else []) + [seen]:
-            yield known.kept, rank, step, epoch, value
+        # A bar shows the last measurement again in each step of the next epoch: the last full bar has the epoch's own.
+        shown, known.last_shown = known.last_shown, (seen, told, bar) if full else None
+        if shown and not (full and (shown[0][1], shown[0][3]) == (seen[1], seen[3])):
+            yield from known.give(*shown)
+
+
+def is_held_out(name):
+    """Whether a name says that its values are of data held out from training."""
+    return any(word in SPLITS and not word.startswith("train") for word in re.split("[^a-z0-9]+", name.lower()))
 
 
 def is_aside(text):

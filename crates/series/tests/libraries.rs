@@ -1,6 +1,7 @@
 //! Runs real libraries for a few seconds each and finds in their output what they say of themselves.
 //!
-//! The scripts are in `libraries/`, with what they need in `requirements.txt`. `CURFEW_ML_PYTHON` names a Python that has
+//! The scripts are in `libraries/`, with what they need in `requirements.txt` (and in `requirements-torch.txt` for those
+//! named `torch_…`). `CURFEW_ML_PYTHON` names a Python that has
 //! it; without one the tests stand as ignored. `CURFEW_ML_PYTHON=…/bin/python cargo test -p curfew-series --test libraries
 //! -- --ignored` runs them.
 
@@ -171,6 +172,24 @@ fn keras() {
 #[ignore = "needs CURFEW_ML_PYTHON"]
 fn tqdm() {
     check_names("tqdm_postfix.py", &["acc", "loss"]);
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON with PyTorch"]
+fn torch_lightning() {
+    check_names("lightning_fit.py", &["train_loss", "val_loss"]);
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON with PyTorch"]
+fn torch_transformers() {
+    check_names("transformers_trainer.py", &["eval_loss", "grad_norm", "learning_rate", "loss", "train_loss"]);
+}
+
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON with PyTorch"]
+fn torch_fastai() {
+    check_names("fastai_fit.py", &["accuracy", "train_loss", "valid_loss"]);
 }
 
 /// What we export, TensorBoard reads; what TensorBoard writes, we read.

@@ -1,9 +1,12 @@
 //! How fast a run's curves are on screen, measured in Chromium on the panel that `./run` builds and printed as the rows of
-//! docs/benchmarks.md: `scripts/bench-loss` builds it and calls this.
+//! docs/benchmarks.md: `scripts/bench-loss` builds it and calls this, with the parts to measure
+//! (latency compare list) as arguments; all of them where there is none.
 //!
 //! - Log line to plot: from the script's `print` to the frame that shows its value, for lines about a second apart and for
 //!   ten lines a second.
-//! - Compare: a hundred curves of a thousand points in one picture, drawn anew; a click in a list of runs.
+//! - Compare: a hundred curves of a thousand points in one picture, drawn anew.
+//! - A list of a thousand runs: to its whole page, a search in it, the frames while it is scrolled, and one among them
+//!   that runs.
 
 use curfew_browser_tests::{Home, Look, Page, Served, chromium};
 use serde_json::Value;
@@ -37,8 +40,17 @@ requestAnimationFrame(look);";
 #[tokio::main]
 async fn main() {
     println!("| what | goal | median | 95 % | most | of |\n|---|---|---|---|---|---|");
-    latency().await;
-    compare().await;
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wants = |part: &str| asked.is_empty() || asked.iter().any(|a| a == part);
+    if wants("latency") {
+        latency().await;
+    }
+    if wants("compare") {
+        compare().await;
+    }
+    if wants("list") {
+        list().await;
+    }
 }
 
 fn row(what: &str, goal: &str, mut ms: Vec<f64>) {
@@ -116,4 +128,64 @@ async fn compare() {
         numbers(&page.js(&format!("return (async () => {{ {script} }})()")).await),
     );
     page.done().await;
+}
+
+/// Scrolls the page up and down for five seconds; the time of each frame.
+const SCROLL: &str = "window.scrolled = null;
+const took = [], began = performance.now();
+let last = began;
+const frame = (now) => {
+    took.push(now - last);
+    last = now;
+    scrollTo(0, Math.abs((now - began) % 2000 - 1000) / 1000 * document.body.scrollHeight);
+    if (now - began < 5000) requestAnimationFrame(frame);
+    else window.scrolled = took.slice(1);
+};
+requestAnimationFrame(frame);";
+
+/// How many runs the list has.
+const RUNS: usize = 1_000;
+
+async fn list() {
+    let home = Home::new();
+    let script = folder(&home, "for n in range(50):\n    print(f'epoch {n} loss={1 / (1 + n):.5f}')");
+    let one = train(&home, &script, &["--hyper", "lr=0.1", "--wait"]);
+    multiply(&home, &one);
+    std::fs::write(script.join("train.py"), STAMPS).expect("a script can be written");
+    train(&home, &script, &["--name", "at work"]);
+    let panel = Served::at(home).await;
+    let page: Page = chromium(&panel, Look::light(1400, 900)).await;
+    let mut whole = Vec::new();
+    for _ in 0..TIMES {
+        page.open("/train").await;
+        page.until("return document.querySelectorAll('tr[data-run]').length >= 100").await;
+        let at = "return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd";
+        whole.push(page.js(at).await.as_f64().expect("a time"));
+    }
+    row("the list of 1,000 runs, to its page", "–", whole);
+    page.js(SCROLL).await;
+    page.until("return window.scrolled !== null").await;
+    row("a frame while it is scrolled, one run at work", "16.7 ms", numbers(&page.js("return window.scrolled").await));
+    page.done().await;
+}
+
+/// As many runs as the list is to have, by copies of one: of its folder, and of its row in the store.
+fn multiply(home: &Home, one: &str) {
+    const COPY: &str = "import pathlib, shutil, sqlite3, sys
+home, one, count = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+store = sqlite3.connect(home / 'store.db')
+[row] = store.execute('SELECT * FROM runs WHERE id = ?', (one,)).fetchall()
+for n in range(1, count):
+    name = f'{one[:-6]}{n:06}'
+    shutil.copytree(home / 'runs' / one, home / 'runs' / name, symlinks=True)
+    spec = home / 'runs' / name / 'spec.json'
+    spec.write_text(spec.read_text().replace(one, name))
+    again = [str(v).replace(one, name) if isinstance(v, str) else v for v in row]
+    store.execute('INSERT INTO runs VALUES (' + ','.join('?' * len(row)) + ')', again)
+store.commit()";
+    let status = std::process::Command::new("python3")
+        .args(["-c", COPY, home.path().to_str().expect("a plain path"), one, &RUNS.to_string()])
+        .status()
+        .expect("python3 runs");
+    assert!(status.success());
 }

@@ -74,6 +74,10 @@ struct NameState {
     pending: Option<Value>,
     /// Rank, step and value of the last point.
     latest: Option<(Option<u32>, Option<u64>, u64)>,
+    /// It is of data held out: a bar shows the last measurement again in each step of the epoch after it.
+    held_out: bool,
+    /// What the full bar of an epoch showed; the epoch's own once the next one begins.
+    last_shown: Option<Value>,
 }
 
 /// A value on its way to becoming a point.
@@ -87,6 +91,8 @@ struct Value {
     /// The line speaks of training: it has a step, an epoch or a known metric.
     in_context: bool,
     bar: bool,
+    /// In a bar that names its epoch: whether it is full.
+    epoch_bar: Option<bool>,
 }
 
 impl Recogniser {
@@ -122,6 +128,7 @@ impl Recogniser {
     pub fn finish(&mut self, arrived_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
         let reader = &mut self.reader;
         self.lines.finish(&mut |text| reader.read(text, arrived_ms, sink));
+        reader.finish(sink);
     }
 
     /// How far the run has come, by the process that printed last.
@@ -214,11 +221,13 @@ impl Reader {
         let best = before.round.is_some();
         let in_context =
             line.step.is_some() || line.epoch.is_some() || line.pairs.iter().any(|pair| pair.class == Class::Metric);
+        let full = line.step.map(|step| step.total == Some(step.value as u64));
+        let epoch_bar = if line.bar && line.epoch.is_some() { full } else { None };
         let line = std::mem::take(line);
         for pair in &line.pairs {
             if !(best && *self.lexicon.entries[pair.word.0 as usize].text == *b"best") {
-                let value =
-                    Value { class: pair.class, number: pair.value, place, rank, time_ms, in_context, bar: line.bar };
+                let (class, number, bar) = (pair.class, pair.value, line.bar);
+                let value = Value { class, number, place, rank, time_ms, in_context, bar, epoch_bar };
                 self.take(pair.word, &value, sink);
             }
         }
@@ -251,9 +260,37 @@ impl Reader {
                 self.names += 1;
                 let printed = String::from_utf8_lossy(&entry.text);
                 let kept = self.definitions.kept_name(&printed).map(Arc::from);
-                none.insert(NameState { kept, confirmed: seen.class == Class::Metric, ..NameState::default() })
+                let held_out = words::is_held_out(&entry.text);
+                let confirmed = seen.class == Class::Metric;
+                none.insert(NameState { kept, confirmed, held_out, ..NameState::default() })
             }
         };
+        let mut seen = seen;
+        let before;
+        if let (Some(full), true) = (seen.epoch_bar, state.held_out) {
+            let shown = if full { state.last_shown.replace(*seen) } else { state.last_shown.take() };
+            let same = |a: &Value| full && (a.rank, a.place.epoch) == (seen.rank, seen.place.epoch);
+            let Some(shown) = shown.filter(|shown| !same(shown)) else { return };
+            before = shown;
+            seen = &before;
+        }
+        state.give(seen, sink);
+    }
+
+    /// Hands on what the last bars showed.
+    fn finish(&mut self, sink: &mut impl FnMut(Point<'_>)) {
+        for state in self.lexicon.entries.iter_mut().filter_map(|entry| entry.state.as_mut()) {
+            if let Some(shown) = state.last_shown.take() {
+                state.give(&shown, sink);
+            }
+        }
+    }
+}
+
+impl NameState {
+    /// A value of this name to a point, unless nothing is known of the name yet, or it is hidden.
+    fn give(&mut self, seen: &Value, sink: &mut impl FnMut(Point<'_>)) {
+        let state = self;
         let Some(metric) = state.kept.as_deref() else { return };
         state.confirmed |= seen.in_context;
         if !state.confirmed {

@@ -358,6 +358,12 @@ fn has(words: &[&str], word: &[u8]) -> bool {
     words.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word))
 }
 
+/// Whether a name says that its values are of data held out from training.
+pub(super) fn is_held_out(name: &[u8]) -> bool {
+    let mut words = name.split(|byte| !byte.is_ascii_alphanumeric());
+    words.any(|word| is_split(word) && !word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"train")))
+}
+
 /// Whether the word says which data a value is of: train, validation, test.
 pub(super) fn is_split(word: &[u8]) -> bool {
     has(SPLITS, word)
