@@ -38,8 +38,8 @@ pub struct Rules {
     pub defaults_bar: bool,
     /// What is left of the month's budget of this person and project.
     pub budget_left: Option<Usd>,
-    /// Machine types that a region offers, where that was asked: (cloud, region) → names without `ml.`.
-    pub offered: FxHashMap<(String, String), FxHashSet<String>>,
+    /// Machine types that a service offers in a region, where that was asked: (cloud, service, region) → names.
+    pub offered: FxHashMap<(String, String, String), FxHashSet<String>>,
     /// Spot placement scores, 1 to 10: (machine, region).
     pub placement: FxHashMap<(String, String), u8>,
 }
@@ -139,10 +139,10 @@ impl Limits {
         let lists: Vec<Option<&FxHashSet<String>>> = catalog
             .slots
             .iter()
-            .map(|s| self.rules.offered.get(&(s.cloud.to_string(), s.region.to_string())))
+            .map(|s| self.rules.offered.get(&(s.cloud.to_string(), s.service.to_string(), s.region.to_string())))
             .collect();
         for (spec, s) in catalog.specs.iter().enumerate() {
-            let name = crate::work::kind_of(&s.machine);
+            let name = &*s.machine;
             for &slot in catalog.slots_of(spec) {
                 if lists[usize::from(slot)].is_some_and(|list| !list.contains(name)) {
                     self.missing.insert((u32::try_from(spec).unwrap_or(u32::MAX), slot));

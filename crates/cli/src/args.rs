@@ -126,6 +126,14 @@ pub(crate) enum MachinesVerb {
         #[command(flatten)]
         ask: MachinesAsk,
     },
+    /// Send the request for the quota that bars a machine, through an account of its cloud
+    Ask {
+        /// aws:sagemaker:us-east-1:ml.g5.xlarge
+        machine: String,
+        /// Which account [default: the only one of its cloud]
+        #[arg(long)]
+        account: Option<String>,
+    },
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
@@ -195,7 +203,7 @@ pub(crate) enum PricesVerb {
         /// A region of AWS to read the price list of; may be given several times [default: the policy's, or us-east-1]
         #[arg(long = "region", value_name = "REGION")]
         regions: Vec<String>,
-        /// Only this feed: ec2, sagemaker or google; may be given several times
+        /// Only this feed: ec2, sagemaker, google, or account (what connected accounts tell); may be given several times
         #[arg(long = "feed", value_name = "FEED", value_parser = ["ec2", "sagemaker", "google", "account"])]
         feeds: Vec<String>,
     },

@@ -5,9 +5,9 @@ use crate::args::{Machines, MachinesAsk, MachinesVerb, Trial};
 use crate::out::{Exit, Failed, line, note, print_json, table};
 use curfew_catalog::finish::{Charge, Term};
 use curfew_catalog::{Explained, OfferRow, Row, WayOut};
-use curfew_core::say;
-use curfew_engine::LaunchRequest;
+use curfew_core::{AccountId, Cx, Error, ErrorKind, say};
 use curfew_engine::machines::{Asked, MachinesRequest, TrialRequest, ask_where};
+use curfew_engine::{Engine, LaunchRequest};
 use jiff::SignedDuration;
 
 /// How many rows a terminal is shown.
@@ -45,7 +45,13 @@ pub(crate) async fn machines(args: Machines, json: bool) -> Result<Exit, Failed>
             let asked = engine.ask_machines(&cx, &request(&ask)).await?;
             asked.check()?;
             let offer = asked.machines.find(&machine)?;
-            let explained = asked.explain(&offer);
+            let mut explained = asked.explain(&offer);
+            if explained.placement.is_none() {
+                match engine.placement(&cx, &offer).await {
+                    Ok(score) => explained.placement = score,
+                    Err(e) => note(format!("Note: how likely it starts is not known: {}.", e.message())),
+                }
+            }
             let row = OfferRow::new(asked.machines.catalog(), &offer);
             if json {
                 print_json(&serde_json::json!({ "offer": row, "explained": explained }));
@@ -54,6 +60,7 @@ pub(crate) async fn machines(args: Machines, json: bool) -> Result<Exit, Failed>
             }
             Ok(Exit::Done)
         }
+        Some(MachinesVerb::Ask { machine, account }) => ask(&engine, &cx, &machine, account, json).await,
         None => {
             let request = request(&args.ask);
             let asked = engine.ask_machines(&cx, &request).await?;
@@ -62,6 +69,49 @@ pub(crate) async fn machines(args: Machines, json: bool) -> Result<Exit, Failed>
             Ok(Exit::Done)
         }
     }
+}
+
+async fn ask(engine: &Engine, cx: &Cx, machine: &str, account: Option<String>, json: bool) -> Result<Exit, Failed> {
+    let asked = engine.ask_machines(cx, &MachinesRequest::default()).await?;
+    let offer = asked.machines.find(machine)?;
+    let explained = asked.explain(&offer);
+    let wish = explained.reasons.iter().find_map(|r| match &r.way_out {
+        WayOut::AskQuota(wish) => Some(wish),
+        _ => None,
+    });
+    let Some(wish) = wish else {
+        let says = format!("no quota bars {}", say::clean(machine, 80));
+        return Err(Error::new(ErrorKind::Conflict, "ask for a larger quota", says)
+            .next("There is nothing to ask for")
+            .into());
+    };
+    let of_cloud =
+        engine.providers().iter().filter(|p| p.cloud().as_str() == &*offer.slot.cloud && p.market().is_some());
+    let all: Vec<AccountId> = of_cloud.map(|p| p.account().clone()).collect();
+    let account = match (account, &all[..]) {
+        (Some(named), _) => AccountId(named),
+        (None, [one]) => one.clone(),
+        (None, []) => {
+            let place = ask_where(wish);
+            let error =
+                Error::new(ErrorKind::NotFound, "ask for a larger quota", "no account of this cloud is connected");
+            return Err(error.next(format!("Connect one, or ask there: {}", place.url)).into());
+        }
+        (None, many) => {
+            let names = many.iter().map(|a| a.0.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(Error::input("account", format!("there are several accounts: {names}"))
+                .next("Say which with --account")
+                .into());
+        }
+    };
+    let told = engine.ask_for_quota(cx, wish, &account).await?;
+    if json {
+        print_json(&told);
+        return Ok(Exit::Done);
+    }
+    let when = if told.before { "was asked for before" } else { "is asked for now" };
+    line(format!("{} {} {when}; the request {} is {}.", told.value.normalize(), wish.unit, told.id, told.state));
+    Ok(Exit::Done)
 }
 
 fn list(asked: &Asked, request: &MachinesRequest, ask: &MachinesAsk, json: bool, now: curfew_core::Timestamp) {
@@ -160,6 +210,9 @@ fn show(asked: &Asked, row: &OfferRow<'_>, e: &Explained) {
         line(format!("  accelerator  {} × {kind}{each}", n.normalize()));
     }
     line(format!("  architecture {}", row.architecture.unwrap_or("not known")));
+    if let Some(score) = e.placement {
+        line(format!("  spot         placement score {score} of 10"));
+    }
     if let Some(times) = e.row.times {
         let said = |ms| say::duration(SignedDuration::from_millis(ms));
         line(format!(

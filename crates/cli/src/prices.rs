@@ -64,7 +64,8 @@ pub(crate) async fn prices(verb: PricesVerb, json: bool) -> Result<Exit, Failed>
                 print_json(&done);
             }
             for (feed, offers) in &done.read {
-                note(format!("{feed}: {offers} offers."));
+                let what = if *offers == 0 { "read".to_owned() } else { say::count(*offers, "offer", "offers") };
+                note(format!("{feed}: {what}."));
             }
             for (about, says) in &done.notes {
                 note(format!("Note: {}: {}.", say::clean(about, 80), say::clean(says, 300)));

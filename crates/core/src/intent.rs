@@ -18,6 +18,8 @@ pub enum Verb {
     Extend,
     /// Run one item of a removal plan.
     Remove,
+    /// Ask for a larger quota.
+    AskQuota,
 }
 
 /// One intent. `payload` holds the spec or plan item as JSON, enough to carry on after a crash.

@@ -1,8 +1,8 @@
 //! After a crash: every open entry whose process is dead is brought to its end.
 //!
 //! A launch or deploy is never repeated: the user has not seen it begin, and money may have moved on. The provider is
-//! asked whether it happened; if not, it is closed as "not started" and said so. Stops, moves and removals are repeated:
-//! doing them twice is fine.
+//! asked whether it happened; if not, it is closed as "not started" and said so. Stops, moves, removals and requests for
+//! a quota are repeated: doing them twice is fine.
 
 use crate::{Engine, endpoints, runs};
 use curfew_core::endpoint::{EndpointSpec, EndpointState};
@@ -137,6 +137,12 @@ impl Engine {
                     self.store.put_endpoint(&row).await?;
                 }
                 Ok("moved again after a restart")
+            }
+            Verb::AskQuota => {
+                let wish: curfew_core::market::QuotaWish = payload(intent)?;
+                let provider = self.provider(&intent.cloud, &intent.account)?;
+                let asked = self.send_wish(cx, &**provider, &wish).await?;
+                Ok(if asked.before { "asked; noted after a restart" } else { "asked after a restart" })
             }
             Verb::Remove => {
                 let item: PlanItem = payload(intent)?;

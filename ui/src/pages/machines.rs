@@ -216,6 +216,8 @@ pub struct Show {
     pub key: Name,
     /// vCPU, memory … : term and value.
     pub facts: Vec<(&'static str, Name)>,
+    /// Where it is asked how likely it starts; empty: it is not asked.
+    pub score: String,
     /// "Done in" opened up.
     pub time: Vec<Text>,
     /// The arithmetic.
@@ -230,6 +232,14 @@ pub struct Show {
     pub train: String,
     /// Where "Deploy on it" leads; empty: it does not serve.
     pub deploy: String,
+}
+
+/// How likely it starts, as it comes in later.
+#[derive(Debug, Clone, Template)]
+#[template(source = "{{ says }}", ext = "html")]
+pub struct Score {
+    /// "7 of 10: …"
+    pub says: Text,
 }
 
 /// A line of the arithmetic.
@@ -279,6 +289,14 @@ pub struct Ask {
     pub can_open: bool,
     /// No account of this cloud is connected.
     pub unconnected: bool,
+    /// Accounts that the request can be sent through: what is sent, what is shown.
+    pub accounts: Vec<(String, Name)>,
+    /// The fields of the question, which are sent along.
+    pub hidden: Vec<(&'static str, String)>,
+    /// What came of it.
+    pub done: Vec<Text>,
+    /// What went wrong.
+    pub told: Vec<Told>,
 }
 
 /// Cost against time, both on logarithmic axes.

@@ -6,14 +6,14 @@ use crate::answer::{Answer, go, unprocessable};
 use crate::fields::Fields;
 use crate::pages::Html;
 use crate::pages::dialog::{Asked as Asking, Confirm};
-use crate::pages::machines::{Found, Machines, Table};
+use crate::pages::machines::{Found, Machines, Score, Table};
 use crate::pages::parts::{Field, Name, Text, Told};
 use crate::views::machines as views;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
-use curfew_catalog::Usd;
-use curfew_core::{Error, ErrorKind};
+use curfew_catalog::{Offer, Usd};
+use curfew_core::{AccountId, Error, ErrorKind};
 use curfew_engine::machines::{Asked, MachinesRequest, PriceSources, RefreshRequest, TrialRequest};
 use std::time::Instant;
 
@@ -76,7 +76,7 @@ pub(crate) async fn rows(State(app): State<App>, Query(fields): Query) -> Answer
 pub(crate) async fn show(State(app): State<App>, Query(fields): Query) -> Answer {
     let (_, asked) = asked(&app, &fields).await?;
     let offer = asked.machines.find(fields.raw("key"))?;
-    Ok(Html::of(&views::show(&asked, &offer)).into_response())
+    Ok(Html::of(&views::show(&asked, &offer, !accounts(&app, &offer).is_empty())).into_response())
 }
 
 /// Two to five side by side.
@@ -86,12 +86,48 @@ pub(crate) async fn compare(State(app): State<App>, Query(fields): Query) -> Ans
     Ok(Html::of(&views::compare(&asked, &offers)).into_response())
 }
 
+/// The accounts that a request for more can be sent through.
+fn accounts(app: &App, offer: &Offer<'_>) -> Vec<(String, Name)> {
+    let providers = app.engine().providers();
+    let of_cloud = providers.iter().filter(|p| *p.cloud().as_str() == *offer.slot.cloud && p.market().is_some());
+    of_cloud.map(|p| (p.account().0.clone(), Name(p.title()))).collect()
+}
+
 /// Asking for more of what bars a machine.
 pub(crate) async fn ask(State(app): State<App>, Query(fields): Query) -> Answer {
     let (_, asked) = asked(&app, &fields).await?;
     let offer = asked.machines.find(fields.raw("key"))?;
-    let connected = app.engine().providers().iter().any(|p| *p.cloud().as_str() == *offer.slot.cloud);
-    Ok(Html::of(&views::ask(&asked, &offer, app.host().can_pick(), connected)).into_response())
+    Ok(Html::of(&views::ask(&asked, &offer, app.host().can_pick(), accounts(&app, &offer))).into_response())
+}
+
+/// Sends the request through an account.
+pub(crate) async fn send_ask(State(app): State<App>, fields: Fields) -> Answer {
+    let (_, asked) = asked(&app, &fields).await?;
+    let offer = asked.machines.find(fields.raw("key"))?;
+    let mut page = views::ask(&asked, &offer, app.host().can_pick(), accounts(&app, &offer));
+    let explained = asked.explain(&offer);
+    let Some(wish) = views::quota_to_ask(&explained) else { return Ok(Html::of(&page).into_response()) };
+    let account = AccountId(fields.raw("account").to_owned());
+    match app.engine().ask_for_quota(&app.cx(), wish, &account).await {
+        Ok(told) => {
+            page.done = views::asked_for(&told, &wish.unit);
+            page.accounts.clear();
+        }
+        Err(error) => page.told.push(Told::from(&error)),
+    }
+    Ok(Html::of(&page).into_response())
+}
+
+/// How likely a spot machine starts, asked when its drawer is open.
+pub(crate) async fn placement(State(app): State<App>, Query(fields): Query) -> Answer {
+    let (_, asked) = asked(&app, &fields).await?;
+    let offer = asked.machines.find(fields.raw("key"))?;
+    let said = match app.engine().placement(&app.cx(), &offer).await {
+        Ok(Some(score)) => views::placement(score),
+        Ok(None) => "no score was given".to_owned(),
+        Err(e) => format!("not known: {}", e.message()),
+    };
+    Ok(Html::of(&Score { says: Text(said) }).into_response())
 }
 
 /// Cost against time.

@@ -156,6 +156,7 @@ pub(crate) fn show() -> Show {
         name: Name::from("AWS g5.xlarge, us-east-1"),
         key: Name::from("aws:ec2:us-east-1:g5.xlarge"),
         facts: vec![("Price", Name::from("1.006 USD an hour")), ("Source", Name::from(NASTY))],
+        score: "/machines/placement?key=aws%3Aec2%3Aus-east-1%3Ag5.xlarge%3Aspot".into(),
         time: vec![
             Text::from("2 h 02 m: 2 h of work, 2 m to start, 30 s in the queue."),
             Text::from("Your own number."),
@@ -196,7 +197,11 @@ pub(crate) fn ask() -> Ask {
         reason: "I train machine learning models.".into(),
         url: "https://us-east-1.console.aws.amazon.com/servicequotas/home/services/ec2/quotas/L-DB2E81BA".into(),
         can_open: true,
-        unconnected: true,
+        unconnected: false,
+        accounts: vec![("123456789012".into(), Name::from(NASTY))],
+        hidden: vec![("key", "aws:ec2:us-east-1:g5.xlarge".into())],
+        done: vec![Text::from("4 vCPU are asked for: the request is pending.")],
+        told: Vec::new(),
     }
 }
 

@@ -3,4 +3,5 @@
 mod bench;
 mod contract;
 mod faults;
+mod market;
 mod refusals;

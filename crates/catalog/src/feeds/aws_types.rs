@@ -9,23 +9,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 /// One row, as far as it is used; fill it from the SDK or read it with [`instance_types_page`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct InstanceType {
-    /// `g5.xlarge`.
-    pub name: String,
-    /// vCPUs.
-    pub vcpus: Option<u32>,
-    /// MiB.
-    pub memory_mib: Option<u64>,
-    /// `x86_64`, `arm64` …
-    pub architectures: Vec<String>,
-    /// Kind (`A10G`), how many, MiB of each: GPUs, inference accelerators and Neuron devices alike.
-    pub accelerators: Vec<(String, u32, Option<u64>)>,
-    /// "Up to 10 Gigabit".
-    pub network: Option<String>,
-    /// GB; `Some(0)` where it has none.
-    pub local_disk_gb: Option<u32>,
-}
+pub use curfew_core::market::MachineType as InstanceType;
 
 /// What machines of EC2 are made of. The feed has types and no offers; the types are what the region offers.
 pub fn instance_types(rows: impl IntoIterator<Item = InstanceType>, known: &Catalog) -> Feed {

@@ -1,11 +1,12 @@
 //! The catalogue as this home sees it: embedded prices, refreshed ones over them, this computer among them.
 
+use super::told::Told;
 use crate::Engine;
 use curfew_catalog::cache::{self, Status};
 use curfew_catalog::limits::new_account_levels;
 use curfew_catalog::{
-    Accelerator, Arch, Builder, Buy, Catalog, Limits, NewOffer, Note, Offer, QuotaLevel, Rate, Rules, Seen, Slot, Spec,
-    Usd, Vocabulary, snapshot,
+    Accelerator, Arch, Builder, Buy, Catalog, Limits, NewOffer, Note, Offer, Rate, Rules, Seen, Slot, Spec, Usd,
+    Vocabulary, snapshot,
 };
 use curfew_core::policy::{Budgets, Policy};
 use curfew_core::provider::Machine;
@@ -36,7 +37,7 @@ pub(crate) struct Stamp {
     files: [Option<(SystemTime, u64)>; 2],
     policy: Policy,
     budget_left: Option<Usd>,
-    quotas: Arc<Vec<QuotaLevel>>,
+    told: Arc<Told>,
     here: Option<Machine>,
     /// Ages are told in the notes, so they are told anew now and then.
     hour: i64,
@@ -111,7 +112,7 @@ impl Engine {
             files: files(&self.home.prices()),
             policy,
             budget_left,
-            quotas: self.applied_quotas().await?,
+            told: self.told().await?,
             here: self.this_computer(cx).await,
             hour: cx.now().as_second().div_euclid(3600),
         };
@@ -189,16 +190,21 @@ fn make(stamp: &Stamp, folder: &Path, now: Timestamp) -> Machines {
     let words = Vocabulary::new(&catalog);
     let rules = |defaults_bar| Rules {
         policy: stamp.policy.clone(),
-        quotas: new_account_levels().into_iter().chain(stamp.quotas.iter().cloned()).collect(),
+        quotas: new_account_levels().into_iter().chain(stamp.told.quotas.iter().cloned()).collect(),
         defaults_bar,
         budget_left: stamp.budget_left,
-        ..Rules::default()
+        offered: stamp.told.types.iter().map(|t| (place(t), t.machines.iter().cloned().collect())).collect(),
+        placement: stamp.told.scores.iter().map(|s| ((s.machine.clone(), s.region.clone()), s.score)).collect(),
     };
     let (strict, lenient) = (Limits::new(&catalog, rules(true)), Limits::new(&catalog, rules(false)));
     let mut notes = prices.notes;
     notes.extend(prices.status.notes.iter().map(|(about, says)| Note { about: about.clone(), says: says.clone() }));
     let here = stamp.here.as_ref().map(seen_here);
     Machines { catalog, words, strict, lenient, status: prices.status, notes, here }
+}
+
+fn place(types: &super::told::KnownTypes) -> (String, String, String) {
+    (types.cloud.clone(), types.service.clone(), types.region.clone())
 }
 
 /// This computer among the offers: no list price, since nobody sends a bill.

@@ -14,6 +14,7 @@ mod prices_tests;
 mod quotas;
 #[cfg(test)]
 mod tests;
+mod told;
 mod trial;
 
 pub use ask::{Asked, MachinesRequest, hourly_value};
@@ -24,7 +25,6 @@ pub use prices::{PriceSources, RefreshRequest, Refreshed};
 pub use quotas::{AskWhere, ask_where, has};
 pub use trial::{TrialNow, TrialRequest};
 
-use curfew_catalog::QuotaLevel;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
@@ -33,7 +33,7 @@ use tokio::sync::Mutex;
 pub(crate) struct Shelf {
     market: Mutex<Option<(market::Stamp, Arc<Machines>)>>,
     jobs: Mutex<Option<(i64, Arc<Vec<Job>>)>>,
-    quotas: Mutex<Option<(i64, Arc<Vec<QuotaLevel>>)>>,
+    told: Mutex<Option<(i64, Arc<told::Told>)>>,
     reading: std::sync::Mutex<Option<String>>,
     trial: std::sync::Mutex<Option<TrialNow>>,
 }

@@ -2,7 +2,7 @@
 //! fails keeps what it gave before and says so.
 
 use super::Machines;
-use super::quotas::KnownQuotas;
+use super::told::{KnownQuotas, KnownTypes};
 use crate::Engine;
 use curfew_catalog::cache::{self, Prices, Status};
 use curfew_catalog::feeds::{self, Feed, FeedError, Skus, chunks};
@@ -70,6 +70,13 @@ pub struct Refreshed {
     pub notes: Vec<(String, String)>,
 }
 
+/// An account that is asked.
+struct Asked<'a> {
+    cloud: &'a str,
+    title: &'a str,
+    regions: &'a [RegionName],
+}
+
 /// A feed as it was read, or why not.
 type Outcome = (String, Result<Feed, String>);
 
@@ -115,7 +122,8 @@ impl Engine {
             for provider in &self.providers {
                 let Some(market) = provider.market() else { continue };
                 let title = format!("{} {}", provider.cloud(), provider.account());
-                self.account(cx, market, (&title, &provider.regions()), &machines, &mut outcomes).await?;
+                let of = Asked { cloud: provider.cloud().as_str(), title: &title, regions: &provider.regions() };
+                self.account(cx, market, &of, &machines, &mut outcomes).await?;
             }
         }
         if outcomes.is_empty() {
@@ -175,17 +183,18 @@ impl Engine {
             .collect()
     }
 
-    /// What an account tells: quotas, spot prices and the price list of its regions.
+    /// What an account tells: quotas, and of its regions spot prices, the price list and the machine types.
     async fn account(
         &self,
         cx: &Cx,
         market: &dyn Market,
-        (title, regions): (&str, &[RegionName]),
+        of: &Asked<'_>,
         machines: &Arc<Machines>,
         outcomes: &mut Vec<Outcome>,
     ) -> Result<()> {
         let words = |e: &Error| e.message().to_owned();
-        for region in regions {
+        let Asked { cloud, title, regions } = of;
+        for region in *regions {
             cx.check("read the prices")?;
             let spot = market.spot_prices(cx, region).await.map_err(|e| words(&e)).map(|rows| {
                 let rows = rows.into_iter().map(|r| feeds::SpotPrice {
@@ -202,10 +211,31 @@ impl Engine {
             let list = list.and_then(|texts| feeds::get_products(texts, machines.catalog()).map_err(|e| e.to_string()));
             outcomes.push((format!("{title} price list {region}"), list));
         }
+        for region in *regions {
+            let name = format!("{title} machine types {region}");
+            match market.machine_types(cx, region).await {
+                Ok(found) if found.types.is_empty() => {
+                    outcomes.push((name, Err("it told of no machine type".to_owned())));
+                }
+                Ok(found) => {
+                    let known = KnownTypes {
+                        cloud: (*cloud).to_owned(),
+                        service: found.service,
+                        region: region.to_string(),
+                        at: cx.now(),
+                        machines: found.types.iter().map(|t| t.name.clone()).collect(),
+                    };
+                    self.put_types(known).await?;
+                    outcomes.push((name, Ok(feeds::instance_types(found.types, machines.catalog()))));
+                }
+                Err(e) => outcomes.push((name, Err(words(&e)))),
+            }
+        }
         match market.quotas(cx).await {
             Ok(sweep) => {
                 let gaps = sweep.gaps.iter().map(|g| g.reason.clone()).collect();
-                self.put_quotas(KnownQuotas { of: title.to_owned(), at: cx.now(), levels: sweep.items, gaps }).await?;
+                self.put_quotas(KnownQuotas { of: (*title).to_owned(), at: cx.now(), levels: sweep.items, gaps })
+                    .await?;
             }
             Err(e) => outcomes.push((format!("{title} quotas"), Err(words(&e)))),
         }
@@ -228,7 +258,7 @@ fn keep(folder: &std::path::Path, now: curfew_core::Timestamp, outcomes: Vec<Out
     for (name, outcome) in outcomes {
         // A file in which nothing is for sale says that something is wrong with it, and not that all is gone.
         let outcome = outcome.and_then(|feed| {
-            if feed.catalog.is_empty() {
+            if feed.catalog.is_empty() && feed.catalog.specs().is_empty() {
                 Err(format!("it has no price of a machine among {} entries", feed.report.seen))
             } else {
                 Ok(feed)

@@ -4,8 +4,9 @@ use super::{MachinesRequest, PriceSources, RefreshRequest, Refreshed};
 use crate::Engine;
 use crate::tests::Stage;
 use async_trait::async_trait;
+use curfew_catalog::WayOut;
 use curfew_contract::scripted::Scripted;
-use curfew_core::market::{Market, Quota, SpotPrice};
+use curfew_core::market::{MachineType, MachineTypes, Market, Quota, QuotaAsked, QuotaWish, SpotPrice};
 use curfew_core::{Clock as _, Cx, Error, ErrorKind, RegionName, Result, Sweep};
 use jiff::SignedDuration;
 use std::collections::HashMap;
@@ -229,6 +230,85 @@ impl Market for Told {
     async fn products(&self, _: &Cx, _: &RegionName) -> Result<Vec<String>> {
         Err(Error::new(ErrorKind::PermissionDenied, "read the price list", "this user may not call GetProducts"))
     }
+}
+
+/// An account of EC2 that offers one type, has a score for it, and takes requests.
+struct Asking(Mutex<Vec<QuotaWish>>);
+
+#[async_trait]
+impl Market for Asking {
+    async fn quotas(&self, _: &Cx) -> Result<Sweep<Quota>> {
+        Ok(Sweep::default())
+    }
+    async fn spot_prices(&self, cx: &Cx, _: &RegionName) -> Result<Vec<SpotPrice>> {
+        let row = |machine: &str| SpotPrice {
+            zone: "stage-a".into(),
+            machine: machine.into(),
+            product: "Linux/UNIX".into(),
+            price: "0.40".into(),
+            since: cx.now(),
+        };
+        Ok(vec![row("g5.xlarge"), row("p3.2xlarge")])
+    }
+    async fn products(&self, _: &Cx, _: &RegionName) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+    async fn machine_types(&self, _: &Cx, _: &RegionName) -> Result<MachineTypes> {
+        let named = |name: &str| MachineType { name: name.into(), ..MachineType::default() };
+        Ok(MachineTypes { service: "ec2".into(), types: vec![named("g5.xlarge")] })
+    }
+    async fn placement(&self, _: &Cx, _: &str, regions: &[RegionName]) -> Result<Vec<(RegionName, u8)>> {
+        Ok(vec![(regions[0].clone(), 3)])
+    }
+    async fn ask_for_quota(&self, _: &Cx, wish: &QuotaWish) -> Result<QuotaAsked> {
+        let mut all = self.0.lock().unwrap();
+        let before = all.contains(wish);
+        all.push(wish.clone());
+        Ok(QuotaAsked { id: "r-1".into(), state: "pending".into(), value: wish.value, before })
+    }
+}
+
+#[tokio::test]
+async fn an_account_tells_what_is_offered_and_takes_a_request() {
+    let market = Arc::new(Asking(Mutex::default()));
+    let stage = Stage::with(Scripted::new("aws").telling(market.clone()));
+    let engine = stage.process(true);
+    let cx = engine.cx();
+    let asked = engine.ask_machines(&cx, &MachinesRequest::default()).await.unwrap();
+    let offer = asked.machines.find(G5).unwrap();
+    let explained = asked.explain(&offer);
+    let wish = explained.reasons.iter().find_map(|r| match &r.way_out {
+        WayOut::AskQuota(ask) => Some(ask.clone()),
+        _ => None,
+    });
+    let account = engine.providers()[0].account().clone();
+    for before in [false, true] {
+        let told = engine.ask_for_quota(&cx, &wish.clone().unwrap(), &account).await.unwrap();
+        assert_eq!((told.value, told.before), (4.into(), before));
+    }
+    assert_eq!(market.0.lock().unwrap()[0].code.as_deref(), Some("L-DB2E81BA"));
+    let journal = engine.journal(9).await.unwrap();
+    assert_eq!(
+        journal.iter().map(|j| j.outcome.as_deref().unwrap()).collect::<Vec<_>>(),
+        ["asked", "was asked for already"]
+    );
+    let nobody = curfew_core::AccountId("999".into());
+    assert_eq!(engine.ask_for_quota(&cx, &wish.unwrap(), &nobody).await.unwrap_err().kind(), ErrorKind::NotFound);
+
+    refresh(&engine, "http://127.0.0.1:1", &["account"], None).await.unwrap();
+    let asked = engine.ask_machines(&cx, &MachinesRequest::default()).await.unwrap();
+    let barred = |key: &str| {
+        let offer = asked.machines.find(key).unwrap();
+        asked.explain(&offer).reasons.into_iter().map(|r| r.code).collect::<Vec<_>>()
+    };
+    assert_eq!(barred("aws:ec2:stage:p3.2xlarge:spot"), ["not-offered"], "though there is a price");
+    assert_eq!(barred("aws:ec2:stage:g5.xlarge:spot"), ["quota"], "offered; only a new account has none");
+    let spot = asked.machines.find("aws:ec2:stage:g5.xlarge:spot").unwrap();
+    assert_eq!(engine.placement(&cx, &spot).await.unwrap(), Some(3));
+    let again = engine.ask_machines(&cx, &MachinesRequest::default()).await.unwrap();
+    let kept = again.machines.find("aws:ec2:stage:g5.xlarge:spot").unwrap();
+    assert_eq!(again.explain(&kept).placement, Some(3), "it is kept");
+    assert_eq!(engine.placement(&cx, &offer).await.unwrap(), None, "on demand has no score");
 }
 
 #[tokio::test]

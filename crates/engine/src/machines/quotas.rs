@@ -1,65 +1,53 @@
-//! Asking a cloud for a larger quota: what to ask for, filled in, and where.
+//! Asking a cloud for a larger quota: what to ask for, filled in, and where; or sent through an account.
 
-use crate::Engine;
+use crate::{Engine, new_intent};
+use curfew_catalog::QuotaAsk;
 use curfew_catalog::spec::Spec;
-use curfew_catalog::{QuotaAsk, QuotaLevel, QuotaOrigin};
-use curfew_core::market::Quota;
-use curfew_core::{Result, Timestamp};
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
-
-/// Quotas as an account told them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct KnownQuotas {
-    /// Cloud and account.
-    pub(super) of: String,
-    /// When.
-    pub(super) at: Timestamp,
-    /// What.
-    pub(super) levels: Vec<Quota>,
-    /// What could not be read.
-    pub(super) gaps: Vec<String>,
-}
+use curfew_core::intent::Verb;
+use curfew_core::market::{QuotaAsked, QuotaWish};
+use curfew_core::{AccountId, Cx, Error, ErrorKind, RegionName, Result, say};
 
 impl Engine {
-    /// Keeps what an account told, in place of what it told before.
-    pub(super) async fn put_quotas(&self, known: KnownQuotas) -> Result<()> {
-        let mut all: Vec<KnownQuotas> = self.store.fact("quotas").await?.unwrap_or_default();
-        all.retain(|k| k.of != known.of);
-        all.push(known);
-        self.store.put_fact("quotas", &all).await
-    }
-    /// The applied quotas of all accounts, as last read.
-    pub(super) async fn applied_quotas(&self) -> Result<Arc<Vec<QuotaLevel>>> {
-        let seq = self.store.seq().await?;
-        let mut shelf = self.shelf.quotas.lock().await;
-        if let Some((known, levels)) = &*shelf
-            && *known == seq
-        {
-            return Ok(levels.clone());
-        }
-        let all: Vec<KnownQuotas> = self.store.fact("quotas").await?.unwrap_or_default();
-        let levels: Vec<QuotaLevel> = all.into_iter().flat_map(|k| k.levels).map(level).collect();
-        let levels = match &*shelf {
-            Some((_, same)) if **same == levels => same.clone(),
-            _ => Arc::new(levels),
+    /// Sends the request for a larger quota through an account of its cloud. Asking twice finds the first request.
+    pub async fn ask_for_quota(&self, cx: &Cx, ask: &QuotaAsk, account: &AccountId) -> Result<QuotaAsked> {
+        let wish = QuotaWish {
+            service: ask.service.clone(),
+            region: RegionName::new(ask.region.clone()).map_err(|e| Error::input("region", e.to_string()))?,
+            code: ask.code.clone(),
+            name: ask.name.clone().ok_or_else(|| {
+                let says = "it is not known which quota this machine counts against";
+                Error::new(ErrorKind::Unsupported, "ask for a larger quota", says)
+            })?,
+            value: ask.ask_for,
         };
-        *shelf = Some((seq, levels.clone()));
-        Ok(levels)
+        let cloud = self.providers.iter().find(|p| p.cloud().as_str() == ask.cloud && p.account() == account);
+        let provider = cloud.ok_or_else(|| {
+            let says = format!("no account {} of this cloud is connected", say::clean(&account.0, 40));
+            Error::new(ErrorKind::NotFound, "ask for a larger quota", says)
+        })?;
+        let intent = crate::runs::intent(cx, new_intent(), Verb::AskQuota, &**provider, &wish.name, &wish, None)?;
+        self.store.open_intent(&intent, &self.owner).await?;
+        let asked = self.send_wish(cx, &**provider, &wish).await;
+        let outcome = match &asked {
+            Ok(asked) if asked.before => "was asked for already",
+            Ok(_) => "asked",
+            Err(_) => "failed",
+        };
+        self.store.close_intent(&intent.id, cx.now(), outcome).await?;
+        asked
     }
-}
 
-fn level(q: Quota) -> QuotaLevel {
-    QuotaLevel {
-        cloud: q.cloud,
-        service: q.service,
-        region: q.region,
-        code: q.code,
-        name: q.name,
-        unit: q.unit,
-        value: q.value,
-        used: q.used,
-        origin: QuotaOrigin::Applied,
+    pub(crate) async fn send_wish(
+        &self,
+        cx: &Cx,
+        provider: &dyn curfew_core::provider::Provider,
+        wish: &QuotaWish,
+    ) -> Result<QuotaAsked> {
+        let market = provider.market().ok_or_else(|| {
+            let says = format!("{} cannot be asked for a quota from here", provider.title());
+            Error::new(ErrorKind::Unsupported, "ask for a larger quota", says).next("Ask on its console")
+        })?;
+        market.ask_for_quota(cx, wish).await
     }
 }
 

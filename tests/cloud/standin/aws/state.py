@@ -7,7 +7,7 @@ from ..aws_settings import SETTINGS
 
 DEFAULT_ACCOUNT = "123456789012"
 
-DATA = {"pricing.get_products": [], "quotas": {}, "events": []}
+DATA = {"pricing.get_products": [], "quotas": {}, "events": [], "ec2.placement": {}}
 LOG_LIMIT = 200_000
 
 

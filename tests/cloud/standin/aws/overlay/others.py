@@ -48,6 +48,26 @@ def ask_for_more(call):
     return {"RequestedQuota": asked}
 
 
+@on("service-quotas", "ListRequestedServiceQuotaChangeHistoryByQuota")
+def asked_for(call):
+    wanted = (call.params["ServiceCode"], call.params["QuotaCode"])
+    found = [r for r in call.memory("sq").values() if (r["ServiceCode"], r["QuotaCode"]) == wanted]
+    return page(call, found, "RequestedQuotas")
+
+
+@on("ec2", "GetSpotPlacementScores")
+def placement_scores(call):
+    """Seeded as {"ec2.placement": {machine: {region: score}}}; a machine that is not seeded has no score."""
+    seeded = call.world.data["ec2.placement"]
+    scores = [
+        {"Region": region, "Score": seeded[machine][region]}
+        for machine in call.params.get("InstanceTypes", [])
+        for region in call.params.get("RegionNames", [])
+        if region in seeded.get(machine, {})
+    ]
+    return {"SpotPlacementScores": scores}
+
+
 @on("cloudtrail", "LookupEvents")
 def lookup_events(call):
     wanted = call.params.get("LookupAttributes", [])

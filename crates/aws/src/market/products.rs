@@ -1,0 +1,46 @@
+//! The price list as its query API tells it, for accounts that may ask it.
+
+use crate::aws::Inner;
+use crate::retry::call;
+use aws_sdk_pricing::types::{Filter, FilterType};
+use curfew_core::{Cx, Error, ErrorKind, RegionName, Result};
+
+/// The API answers in few regions; each has the prices of all.
+const ASKED_IN: &str = "us-east-1";
+
+/// Of EC2's products, those that are an hour of a shared Linux machine with nothing installed: one for each type.
+const EC2: [(&str, &str); 4] =
+    [("operatingSystem", "Linux"), ("tenancy", "Shared"), ("preInstalledSw", "NA"), ("capacitystatus", "Used")];
+
+impl Inner {
+    /// Every product of EC2 and SageMaker in the region, a JSON text each.
+    pub(super) async fn products_of(&self, cx: &Cx, region: &RegionName) -> Result<Vec<String>> {
+        let config = self.config.to_builder().region(aws_config::Region::new(ASKED_IN)).build();
+        let client = aws_sdk_pricing::Client::new(&config);
+        let mut texts = Vec::new();
+        for (service, more) in [("AmazonEC2", &EC2[..]), ("AmazonSageMaker", &[])] {
+            let wanted = [("regionCode", region.as_str())];
+            let filters = wanted.iter().chain(more).map(|(field, value)| filter(field, value));
+            let filters = filters.collect::<Result<Vec<_>>>()?;
+            let mut token = None::<String>;
+            loop {
+                let page = call(cx, "read the price list", || {
+                    let ask = client.get_products().service_code(service).format_version("aws_v1").max_results(100);
+                    ask.set_filters(Some(filters.clone())).set_next_token(token.clone()).send()
+                })
+                .await?;
+                texts.extend(page.price_list.unwrap_or_default());
+                token = page.next_token;
+                if token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(texts)
+    }
+}
+
+fn filter(field: &str, value: &str) -> Result<Filter> {
+    let filter = Filter::builder().r#type(FilterType::TermMatch).field(field).value(value).build();
+    filter.map_err(|e| Error::new(ErrorKind::Unknown, "read the price list", "a filter lacks a part").caused_by(e))
+}

@@ -1,0 +1,89 @@
+//! What an account tells of prices and limits, and asking it for more.
+
+use crate::bench::Bench;
+use curfew_core::market::QuotaWish;
+use curfew_core::provider::Provider;
+use curfew_core::{ErrorKind, RegionName};
+use serde_json::{Value, json};
+
+fn product(service: &str, family: &str, attributes: &Value, usd: &str) -> Value {
+    json!({
+        "serviceCode": service,
+        "version": "20261101000000",
+        "publicationDate": "2026-11-01T00:00:00Z",
+        "product": { "productFamily": family, "sku": "S", "attributes": attributes },
+        "terms": { "OnDemand": { "S.T": { "offerTermCode": "T", "sku": "S", "priceDimensions": { "S.T.R": {
+            "unit": "Hrs", "pricePerUnit": { "USD": usd }, "beginRange": "0", "endRange": "Inf" } } } } },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_tells_prices_and_limits_and_is_asked_for_more() {
+    let bench = Bench::new().await;
+    let (cx, market) = (&bench.cx, bench.aws.market().unwrap());
+    let east = RegionName::new("us-east-1").unwrap();
+    let quota = |service: &str, code: &str, name: &str, value: u32| json!({ "QuotaName": name, "Value": value, "QuotaCode": code, "ServiceCode": service });
+    let ec2 = json!({ "regionCode": "us-east-1", "operatingSystem": "Linux", "tenancy": "Shared",
+        "preInstalledSw": "NA", "capacitystatus": "Used", "instanceType": "g5.xlarge" });
+    let windows = json!({ "regionCode": "us-east-1", "operatingSystem": "Windows", "instanceType": "g5.xlarge" });
+    let ml = json!({ "regionCode": "us-east-1", "instanceName": "ml.g5.xlarge", "component": "Training" });
+    bench.control(
+        "data",
+        Some(&json!({
+            "pricing.get_products": [
+                product("AmazonEC2", "Compute Instance", &ec2, "1.25"),
+                product("AmazonEC2", "Compute Instance", &windows, "9.99"),
+                product("AmazonSageMaker", "ML Instance", &ml, "1.75"),
+            ],
+            "quotas": {
+                "sagemaker": [quota("sagemaker", "L-1", "ml.g5.xlarge for training job usage", 0)],
+                "ec2": [
+                    quota("ec2", "L-DB2E81BA", "Running On-Demand G and VT instances", 8),
+                    quota("ec2", "L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 64),
+                    quota("ec2", "L-0263D0A3", "EC2-VPC Elastic IPs", 5),
+                ],
+            },
+            "ec2.placement": { "g5.xlarge": { "us-east-1": 7 } },
+        })),
+    );
+
+    let texts = market.products(cx, &east).await.unwrap();
+    let rates: Vec<bool> = ["1.25", "1.75", "9.99"].map(|usd| texts.iter().any(|t| t.contains(usd))).to_vec();
+    assert_eq!((texts.len(), rates), (2, vec![true, true, false]), "Linux only, and SageMaker");
+
+    let found = market.machine_types(cx, &east).await.unwrap();
+    let g5 = found.types.iter().find(|t| t.name == "g5.xlarge").expect("the region has it");
+    assert_eq!((found.service.as_str(), g5.vcpus, g5.memory_mib), ("ec2", Some(4), Some(16_384)));
+    assert_eq!(g5.accelerators.iter().map(|(kind, n, _)| (kind.as_str(), *n)).collect::<Vec<_>>(), [("A10G", 1)]);
+
+    let spot = market.spot_prices(cx, &east).await.unwrap();
+    assert!(spot.iter().all(|s| s.product.starts_with("Linux/UNIX") && s.zone.starts_with("us-east-1")), "{spot:?}");
+
+    let quotas = market.quotas(cx).await.unwrap();
+    assert!(quotas.gaps.is_empty(), "{:?}", quotas.gaps);
+    let of = |name: &str| {
+        quotas.items.iter().find(|q| q.name.starts_with(name)).map(|q| (q.code.clone().unwrap(), q.value, q.used))
+    };
+    assert_eq!(of("Running On-Demand G "), Some(("L-DB2E81BA".into(), Some(8.into()), Some(0.into()))));
+    assert_eq!(of("EC2-VPC"), None, "it counts no machines");
+
+    assert_eq!(market.placement(cx, "g5.xlarge", &[east.clone()]).await.unwrap(), [(east.clone(), 7)]);
+    assert_eq!(market.placement(cx, "p4d.24xlarge", &[east.clone()]).await.unwrap(), []);
+
+    let wish = QuotaWish {
+        service: "sagemaker".into(),
+        region: east.clone(),
+        code: None,
+        name: "ml.g5.xlarge for training job usage".into(),
+        value: 1.into(),
+    };
+    // The answer to the first request is lost: asked again, it is found, and there are not two.
+    bench.fault(&json!({ "op": "RequestServiceQuotaIncrease", "count": 3, "kind": "error500", "after": true }));
+    let _ = market.ask_for_quota(cx, &wish).await;
+    bench.fault(&json!([]));
+    let asked = market.ask_for_quota(cx, &wish).await.unwrap();
+    assert_eq!((asked.state.as_str(), asked.value, asked.before), ("pending", 1.into(), true));
+    let unknown = QuotaWish { name: "ml.x.large for training job usage".into(), ..wish };
+    assert_eq!(market.ask_for_quota(cx, &unknown).await.unwrap_err().kind(), ErrorKind::NotFound);
+    bench.no_bad_request();
+}

@@ -1,0 +1,138 @@
+//! What accounts told of their limits and of what is to be had: kept in the store, and laid over the public figures.
+
+use crate::Engine;
+use curfew_catalog::{Offer, QuotaLevel, QuotaOrigin};
+use curfew_core::market::Quota;
+use curfew_core::{Cx, RegionName, Result, Timestamp};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Quotas as an account told them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct KnownQuotas {
+    /// Cloud and account.
+    pub(super) of: String,
+    /// When.
+    pub(super) at: Timestamp,
+    /// What.
+    pub(super) levels: Vec<Quota>,
+    /// What could not be read.
+    pub(super) gaps: Vec<String>,
+}
+
+/// The machine types that a service offers in a region.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct KnownTypes {
+    pub(super) cloud: String,
+    pub(super) service: String,
+    pub(super) region: String,
+    /// When it was read.
+    pub(super) at: Timestamp,
+    pub(super) machines: Vec<String>,
+}
+
+/// How likely a spot machine starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct KnownScore {
+    pub(super) machine: String,
+    pub(super) region: String,
+    /// When it was asked.
+    pub(super) at: Timestamp,
+    /// 1 to 10.
+    pub(super) score: u8,
+}
+
+/// All of it, as last told.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    pub(super) quotas: Vec<QuotaLevel>,
+    pub(super) types: Vec<KnownTypes>,
+    pub(super) scores: Vec<KnownScore>,
+}
+
+/// For how long a score says something; AWS gives new ones through the day, and each question counts against a limit.
+const SCORE_HOLDS: SignedDuration = SignedDuration::from_hours(1);
+
+impl Engine {
+    /// Keeps what an account told, in place of what it told before.
+    pub(super) async fn put_quotas(&self, known: KnownQuotas) -> Result<()> {
+        let mut all: Vec<KnownQuotas> = self.store.fact("quotas").await?.unwrap_or_default();
+        all.retain(|k| k.of != known.of);
+        all.push(known);
+        self.store.put_fact("quotas", &all).await
+    }
+    /// Keeps what a region offers.
+    pub(super) async fn put_types(&self, known: KnownTypes) -> Result<()> {
+        let mut all: Vec<KnownTypes> = self.store.fact("machine-types").await?.unwrap_or_default();
+        let key = |k: &KnownTypes| (k.cloud.clone(), k.service.clone(), k.region.clone());
+        all.retain(|k| key(k) != key(&known));
+        all.push(known);
+        self.store.put_fact("machine-types", &all).await
+    }
+    /// Everything that accounts told, as last read.
+    pub(super) async fn told(&self) -> Result<Arc<Told>> {
+        let seq = self.store.seq().await?;
+        let mut shelf = self.shelf.told.lock().await;
+        if let Some((known, told)) = &*shelf
+            && *known == seq
+        {
+            return Ok(told.clone());
+        }
+        let quotas: Vec<KnownQuotas> = self.store.fact("quotas").await?.unwrap_or_default();
+        let told = Told {
+            quotas: quotas.into_iter().flat_map(|k| k.levels).map(level).collect(),
+            types: self.store.fact("machine-types").await?.unwrap_or_default(),
+            scores: self.store.fact("placement").await?.unwrap_or_default(),
+        };
+        let told = match &*shelf {
+            Some((_, same)) if **same == told => same.clone(),
+            _ => Arc::new(told),
+        };
+        *shelf = Some((seq, told.clone()));
+        Ok(told)
+    }
+
+    /// Asks how likely a spot machine starts, unless that was asked within the hour; `None`: nobody can tell, because
+    /// it is no spot machine of a connected account, or its cloud gives no score.
+    pub async fn placement(&self, cx: &Cx, offer: &Offer<'_>) -> Result<Option<u8>> {
+        // What a service makes of a machine is its own affair: only the plain machine has a score.
+        if !offer.slot.buy.is_spot() || offer.slot.component.is_some() {
+            return Ok(None);
+        }
+        let (machine, region) = (offer.spec.machine.to_string(), offer.slot.region.to_string());
+        let mut all: Vec<KnownScore> = self.store.fact("placement").await?.unwrap_or_default();
+        let fresh = |k: &KnownScore| cx.now().duration_since(k.at) < SCORE_HOLDS;
+        if let Some(known) = all.iter().find(|k| k.machine == machine && k.region == region && fresh(k)) {
+            return Ok(Some(known.score));
+        }
+        let Ok(at) = RegionName::new(region.clone()) else { return Ok(None) };
+        let of_cloud = |p: &&Arc<dyn curfew_core::provider::Provider>| p.cloud().as_str() == &*offer.slot.cloud;
+        let Some(provider) = self.providers.iter().find(|p| of_cloud(p) && p.market().is_some()) else {
+            return Ok(None);
+        };
+        let Some(market) = provider.market() else { return Ok(None) };
+        let scores = market.placement(cx, &machine, std::slice::from_ref(&at)).await?;
+        let score = scores.into_iter().find(|(r, _)| *r == at).map(|(_, score)| score);
+        if let Some(score) = score {
+            all.retain(|k| fresh(k) && !(k.machine == machine && k.region == region));
+            all.push(KnownScore { machine, region, at: cx.now(), score });
+            self.store.put_fact("placement", &all).await?;
+        }
+        Ok(score)
+    }
+}
+
+fn level(q: Quota) -> QuotaLevel {
+    QuotaLevel {
+        cloud: q.cloud,
+        service: q.service,
+        region: q.region,
+        code: q.code,
+        name: q.name,
+        unit: q.unit,
+        value: q.value,
+        used: q.used,
+        origin: QuotaOrigin::Applied,
+    }
+}
