@@ -2,6 +2,7 @@
 // max and mean of what was printed, nothing sampled away), smoothed as figures are; this asks again when it changes.
 "use strict";
 (() => {
+  const BREATH = 150; // ms between two pictures of a run that prints without end
   let stop = () => {};
   document.addEventListener("curfew:page", () => {
     stop();
@@ -106,6 +107,36 @@
         if (again && !gone.signal.aborted) { again = false; load(true); }
       }
     }
+
+    // Ours is the one part of the page that follows the run as fast as it prints: it has a wait of its own, so that a new
+    // value costs a picture and not a page. Once the run is over the page's own news are enough.
+    const grows = () => !["completed", "failed", "stopped", "lost"].includes(document.getElementById("state")?.dataset.state);
+    let watching = false;
+    function follows() {
+      if (watching || !grows() || gone.signal.aborted) return;
+      watching = true;
+      watch().finally(() => (watching = false));
+    }
+    async function watch() {
+      while (!gone.signal.aborted && grows()) {
+        if (document.visibilityState !== "visible") {
+          await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true, signal: gone.signal }));
+          continue;
+        }
+        try {
+          const url = new URL(box.dataset.series, location.href);
+          url.searchParams.set("after", version);
+          url.searchParams.set("wait", "on");
+          const answer = await fetch(url, { cache: "no-store", signal: gone.signal });
+          if (answer.status === 200) await load(false);
+          else if (answer.status !== 204) await pause(1000);
+        } catch {
+          await pause(1000);
+        }
+        await pause(BREATH);
+      }
+    }
+    const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
     // A zoom that touched the newest point goes with it, as wide as it was.
     function follow(end) {
@@ -291,6 +322,7 @@
     let lastPanels = 0;
     on(document, "curfew:live", () => {
       load(false);
+      follows(); // a run that waited for its machine begins to grow
       // Small pictures keep up once a second.
       if (performance.now() - lastPanels > 1000) { lastPanels = performance.now(); loadPanels(); }
     });
@@ -310,7 +342,7 @@
     });
     const resize = new ResizeObserver(() => { if (plot.resize()) load(true); for (const card of small.values()) card.plot.resize(); });
     resize.observe(box);
-    load(true);
+    load(true).then(follows);
 
     // For tests and for whoever looks closer: what is drawn.
     box.curfew = {

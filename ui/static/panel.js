@@ -15,8 +15,8 @@
   Idiomorph.defaults.ignoreActiveValue = true;
 
   // ---- Live: one long poll a page. The answer is the page itself; its [data-live] parts replace ours by id. ----
-  // ms between two answers at least: a curve is followed as it grows, a page of words need not change twice a second.
-  const gap = () => ($("chart") ? 150 : 1000);
+  // ms between two answers at least: a page of words need not change twice a second. A chart follows its run by itself.
+  const GAP = 1000;
   const WAIT = [500, 1000, 2000, 5000]; // after failures
   let poll = null;
 
@@ -82,7 +82,7 @@
         }
         failures = 0;
         $("lost").hidden = true;
-        await until(gap(), signal);
+        await until(GAP, signal);
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;

@@ -5,12 +5,14 @@ use crate::App;
 use crate::answer::Answer;
 use crate::fields::Fields;
 use crate::series::chart::{Ask, chart, panels};
+use crate::series::version;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use curfew_core::RunId;
 use curfew_series::Axis;
+use std::time::{Duration, Instant};
 
 /// How many small pictures one answer holds at most.
 const MOST_PANELS: usize = 300;
@@ -43,10 +45,28 @@ pub(crate) fn asked(query: &Fields) -> Ask {
     }
 }
 
-/// The curves that are drawn large. `&after=VERSION`; 204: nothing new since.
+/// How often a wait looks at the run's files.
+const LOOK: Duration = Duration::from_millis(60);
+/// How long a wait lasts at most.
+const WAIT: Duration = Duration::from_secs(25);
+
+/// The curves that are drawn large. `&after=VERSION`; 204: nothing new since. With `&wait=on` it is waited for news, and
+/// the answer holds none of them: 200 says that there are some.
 pub(crate) async fn json(State(app): State<App>, Path(run): Path<String>, Query(query): Query) -> Answer {
     let run: RunId = id(&run, "find the run")?;
     let after = query.get("after").map(str::to_owned);
+    if query.on("wait") {
+        let folder = app.engine().home().series(&run);
+        let end = Instant::now() + WAIT;
+        let seen = after.unwrap_or_default();
+        while Instant::now() < end {
+            if version(&folder) != seen {
+                return Ok(StatusCode::OK.into_response());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     Ok(match chart(app.engine().home(), &run, asked(&query), after).await? {
         Some(chart) => Json(chart).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
