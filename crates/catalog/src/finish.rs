@@ -263,7 +263,8 @@ impl Plan<'_> {
         let class = &self.classes[usize::from(self.slot_plan(offer).class)];
         let start = spoken(class.start.billed_ms);
         let mut start_basis = if class.start.measured {
-            format!("{start} to start, as in your own runs")
+            let whole = spoken(class.start.waiting_ms + class.start.billed_ms);
+            format!("{start} to start; your own runs began {whole} after they were asked for")
         } else {
             format!("{start} to start (assumed; your first run tells)")
         };

@@ -96,7 +96,9 @@ impl Engine {
         let machines = self.machines(cx).await?;
         let kept = if request.hour_usd.trim().is_empty() { self.settings().await?.hour_usd } else { None };
         let jobs = self.jobs().await?;
-        Ok(Asked::new(machines, &jobs, request, kept.and_then(Usd::from_decimal), cx))
+        let mut asked = Asked::new(machines, &jobs, request, kept.and_then(Usd::from_decimal), cx);
+        asked.assume = self.assumptions().await?;
+        Ok(asked)
     }
 }
 

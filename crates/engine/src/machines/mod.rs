@@ -8,6 +8,7 @@ mod ask;
 mod facets;
 mod jobs;
 mod market;
+mod past;
 mod prices;
 #[cfg(test)]
 mod prices_tests;
