@@ -1,0 +1,238 @@
+//! Endpoints on SageMaker: a model, a configuration and an endpoint, all of one name, made in this order and ended in the
+//! other.
+
+mod deploy;
+mod ending;
+mod image;
+mod status;
+
+use crate::aws::{Aws, Inner};
+use crate::images::Chosen;
+use crate::names::{ENDPOINTS, endpoint_folder};
+use crate::retry::call;
+use crate::{log, machines};
+use async_trait::async_trait;
+use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
+use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointStatus, Invocation, ModelSource, Reply};
+use curfew_core::provider::{Caution, Quote, Serving};
+use curfew_core::run::LogChunk;
+use curfew_core::{Cx, EndpointId, Enforcer, Error, ErrorKind, RegionName, Result, Sweep, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The one variant of an endpoint of ours. CloudWatch finds its figures by endpoint **and** variant.
+pub(crate) const VARIANT: &str = "main";
+
+/// What is noted in the endpoint's folder before anything is created. Never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub spec: EndpointSpec,
+    pub image: Chosen,
+    pub created: Timestamp,
+}
+
+/// Where an endpoint's parts lie in the bucket.
+pub(crate) struct Places {
+    pub folder: String,
+    pub record: String,
+    pub begun: String,
+    pub stop: String,
+    pub code: String,
+    pub model: String,
+}
+
+impl Places {
+    pub(crate) fn of(id: &EndpointId) -> Self {
+        let folder = endpoint_folder(id);
+        Self {
+            record: format!("{folder}endpoint.json"),
+            begun: format!("{folder}begun.json"),
+            stop: format!("{folder}stop.json"),
+            code: format!("{folder}code/sourcedir.tar.gz"),
+            model: format!("{folder}model/model.tar.gz"),
+            folder,
+        }
+    }
+}
+
+#[async_trait]
+impl Serving for Aws {
+    async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote> {
+        cx.check("check the endpoint")?;
+        Ok(self.inner.check_endpoint(cx, spec).await?.1)
+    }
+    async fn deploy(&self, cx: &Cx, spec: &EndpointSpec) -> Result<EndpointHandle> {
+        cx.check("deploy")?;
+        Box::pin(self.inner.deploy(cx, spec)).await
+    }
+    async fn find(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Option<EndpointHandle>> {
+        cx.check("find the endpoint")?;
+        let region = self.inner.region_of(&spec.machine)?;
+        // Read anew: a folder that was deleted elsewhere has been deleted.
+        if let Some(store) = self.inner.store_if_there(cx, &region).await? {
+            self.inner.forget_record(&store, &Places::of(&spec.id).record);
+        }
+        let record = self.inner.endpoint_record(cx, &region, &spec.id).await?;
+        Ok(record.filter(|r| r.spec.intent == spec.intent).map(|_| handle(&spec.id, &region)))
+    }
+    async fn list(&self, cx: &Cx) -> Result<Sweep<(EndpointHandle, EndpointSpec)>> {
+        cx.check("list the endpoints")?;
+        let mut sweep = Sweep::default();
+        for region in &self.inner.regions {
+            match self.inner.endpoints_in(cx, region).await {
+                Ok(found) => sweep.items.extend(found.into_iter().map(|r| (handle(&r.spec.id, region), r.spec))),
+                Err(e) => sweep.gaps.push(self.inner.gap(region, "endpoints", &e)),
+            }
+        }
+        Ok(sweep)
+    }
+    async fn status(&self, cx: &Cx, endpoint: &EndpointHandle) -> Result<EndpointStatus> {
+        cx.check("look at the endpoint")?;
+        self.inner.endpoint_status(cx, &self.inner.region_in(&endpoint.native), &endpoint.id).await
+    }
+    async fn log(&self, cx: &Cx, endpoint: &EndpointHandle, from: &str, max: usize) -> Result<LogChunk> {
+        cx.check("read the log")?;
+        let region = self.inner.region_in(&endpoint.native);
+        let status = self.inner.endpoint_status(cx, &region, &endpoint.id).await?;
+        let logs = self.inner.at(&region).logs.clone();
+        log::read(cx, &logs, &log_group(&endpoint.id), "", from, max, status.state.is_over()).await
+    }
+    async fn invoke(&self, cx: &Cx, endpoint: &EndpointHandle, request: &Invocation) -> Result<Reply> {
+        cx.check("ask the model")?;
+        self.inner.invoke(cx, &self.inner.region_in(&endpoint.native), &endpoint.id, request).await
+    }
+    async fn stop(&self, cx: &Cx, endpoint: &EndpointHandle, why: &str) -> Result<()> {
+        cx.check("stop the endpoint")?;
+        self.inner.stop_endpoint(cx, &self.inner.region_in(&endpoint.native), &endpoint.id, why).await
+    }
+    async fn delete(&self, cx: &Cx, endpoint: &EndpointHandle) -> Result<()> {
+        cx.check("delete the endpoint")?;
+        self.inner.delete_whole(cx, &self.inner.region_in(&endpoint.native), &endpoint.id).await
+    }
+    async fn set_curfew(&self, cx: &Cx, endpoint: &EndpointHandle, at: Timestamp) -> Result<Enforcer> {
+        cx.check("move the curfew")?;
+        let region = self.inner.region_in(&endpoint.native);
+        self.inner.move_endpoint_curfew(cx, &region, &endpoint.id, at).await
+    }
+}
+
+fn handle(id: &EndpointId, region: &RegionName) -> EndpointHandle {
+    EndpointHandle { id: id.clone(), native: format!("{region}/{id}") }
+}
+
+/// Where CloudWatch keeps what an endpoint's server prints.
+pub(crate) fn log_group(id: &EndpointId) -> String {
+    format!("/aws/sagemaker/Endpoints/{id}")
+}
+
+fn no_endpoint(id: &EndpointId, operation: &'static str) -> Error {
+    Error::new(ErrorKind::NotFound, operation, format!("AWS has no endpoint {id}"))
+}
+
+fn machine(spec: &EndpointSpec) -> Result<&str> {
+    let name = spec.machine.machine.as_deref().unwrap_or_default();
+    if spec.machine.service.as_deref().is_some_and(|s| s != "sagemaker") || !name.starts_with("ml.") {
+        return Err(Error::input("machine", format!("SageMaker has no machine {}", spec.machine))
+            .next("Its machines begin with ml., such as aws:ml.t2.medium"));
+    }
+    Ok(name)
+}
+
+/// Where the model's archive will be, and what has to be packed or uploaded for that.
+enum Bring {
+    /// At S3 already.
+    There(String),
+    /// An archive here.
+    Archive(PathBuf),
+    /// A bare model file here.
+    File(PathBuf),
+}
+
+fn bring(spec: &EndpointSpec) -> Result<Bring> {
+    let there = |path: &Path| {
+        if path.is_file() {
+            return Ok(());
+        }
+        Err(Error::input("model", format!("there is no file {}", path.display())))
+    };
+    match &spec.model {
+        ModelSource::Run { archive, .. } if archive.starts_with("s3://") => Ok(Bring::There(archive.clone())),
+        ModelSource::Run { archive, .. } => {
+            there(Path::new(archive))?;
+            Ok(Bring::Archive(PathBuf::from(archive)))
+        }
+        ModelSource::Archive { path } => there(path).map(|()| Bring::Archive(path.clone())),
+        ModelSource::File { path } => there(path).map(|()| Bring::File(path.clone())),
+    }
+}
+
+impl Inner {
+    pub(crate) async fn endpoint_record(
+        &self,
+        cx: &Cx,
+        region: &RegionName,
+        id: &EndpointId,
+    ) -> Result<Option<Record>> {
+        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(None) };
+        self.record(cx, &store, &Places::of(id).record).await
+    }
+
+    pub(crate) async fn endpoints_in(&self, cx: &Cx, region: &RegionName) -> Result<Vec<Record>> {
+        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(Vec::new()) };
+        let mut records = Vec::new();
+        for name in store.folders(cx, ENDPOINTS).await? {
+            let Ok(id) = EndpointId::new(name) else { continue };
+            records.extend(self.record::<Record>(cx, &store, &Places::of(&id).record).await?);
+        }
+        Ok(records)
+    }
+
+    async fn check_endpoint(&self, cx: &Cx, spec: &EndpointSpec) -> Result<(Record, Quote)> {
+        let region = self.region_of(&spec.machine)?;
+        let machine = machine(spec)?;
+        if spec.curfew <= cx.now() {
+            let what = format!("the curfew {} is in the past", spec.curfew.strftime("%Y-%m-%d %H:%M:%SZ"));
+            return Err(Error::input("curfew", what));
+        }
+        bring(spec)?;
+        if let Some(script) = &spec.script
+            && !script.is_file()
+        {
+            return Err(Error::input("script", format!("there is no script {}", script.display())));
+        }
+        let (image, word) = self.serving_image(cx, spec, &region).await?;
+        let mut cautions = Vec::new();
+        if let Some(says) = word {
+            cautions.push(Caution {
+                code: "image-version".into(),
+                says,
+                risk: "The model may load with warnings, or not at all.".into(),
+                ask: false,
+            });
+        }
+        cautions.push(Caution {
+            code: "only-while-on".into(),
+            says: "Its curfew is held by Curfew on this computer, and so only while this computer is on.".into(),
+            risk: "An endpoint costs the same every hour, asked or not, until it is deleted.".into(),
+            ask: false,
+        });
+        let rate = machines::rate(region.as_str(), machine, "Hosting", 1);
+        let quote = Quote { rate, cautions, enforcer: Enforcer::OnlyWhileOn };
+        Ok((Record { spec: spec.clone(), image, created: cx.now() }, quote))
+    }
+
+    pub(crate) async fn describe_endpoint(
+        &self,
+        cx: &Cx,
+        region: &RegionName,
+        id: &EndpointId,
+    ) -> Result<Option<DescribeEndpointOutput>> {
+        let client = self.at(region).sagemaker.clone();
+        let found = call(cx, "look at the endpoint", || client.describe_endpoint().endpoint_name(id.as_str()).send());
+        match found.await {
+            Ok(found) => Ok(Some(found)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}
