@@ -38,6 +38,7 @@ pub(crate) struct Inner {
 pub(crate) struct Known {
     pub buckets: HashMap<RegionName, String>,
     pub role: Option<String>,
+    pub quotas: HashMap<RegionName, (curfew_core::Timestamp, Arc<std::collections::BTreeMap<String, f64>>)>,
 }
 
 /// The clients of one region. Cheap to make; the HTTP connections are shared.

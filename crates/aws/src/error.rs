@@ -70,6 +70,22 @@ struct Pattern {
 const PATTERNS: &[Pattern] = &[
     Pattern {
         code: "ResourceLimitExceeded",
+        text: r"^The account-level service limit '(Memory size in MB per serverless endpoint)' is (\d+) MBs?, with current utilization of (\d+) MBs? and a request delta of (\d+) MBs?\.",
+        kind: ErrorKind::Quota,
+        field: Some("memory"),
+        says: "the quota “$1” of this account is $2, and this needs $4",
+        next: "Choose less memory, or ask for more under Service Quotas in AWS's console",
+    },
+    Pattern {
+        code: "ResourceLimitExceeded",
+        text: r"^The account-level service limit '(Maximum total concurrency .+? serverless endpoints)' is (\d+) \w+, with current utilization of (\d+) \w+ and a request delta of (\d+) \w+\.",
+        kind: ErrorKind::Quota,
+        field: Some("concurrency"),
+        says: "the quota “$1” of this account is $2, of which $3 are in use, and this needs $4",
+        next: "Let it answer fewer at once, or ask for more under Service Quotas in AWS's console",
+    },
+    Pattern {
+        code: "ResourceLimitExceeded",
         text: r"^The account-level service limit '(.+?)' is (\d+) Instances?, with current utilization of (\d+) Instances? and a request delta of (\d+) Instances?\.",
         kind: ErrorKind::Quota,
         field: Some("machine"),
@@ -308,6 +324,24 @@ mod tests {
              this quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota.",
             ErrorKind::Quota,
             "the quota “ml.m4.xlarge for endpoint usage” of this account is 0, of which 0 are in use, and this needs 1",
+        );
+        // Of public reports of the two; the unit of the second is not in them.
+        check(
+            "ResourceLimitExceeded",
+            "The account-level service limit 'Memory size in MB per serverless endpoint' is 3072 MBs, with current \
+             utilization of 0 MBs and a request delta of 6144 MBs. Please use AWS Service Quotas to request an increase \
+             for this quota.",
+            ErrorKind::Quota,
+            "the quota “Memory size in MB per serverless endpoint” of this account is 3072, and this needs 6144",
+        );
+        check(
+            "ResourceLimitExceeded",
+            "The account-level service limit 'Maximum total concurrency that can be allocated across all serverless \
+             endpoints' is 10 Units, with current utilization of 8 Units and a request delta of 5 Units. Please use AWS \
+             Service Quotas to request an increase for this quota.",
+            ErrorKind::Quota,
+            "the quota “Maximum total concurrency that can be allocated across all serverless endpoints” of this account \
+             is 10, of which 8 are in use, and this needs 5",
         );
         check(
             "ValidationException",

@@ -12,6 +12,7 @@ pub mod accounts;
 mod aws;
 mod bucket;
 mod clock;
+mod cloudwatch;
 mod error;
 mod failure;
 mod images;

@@ -59,6 +59,11 @@ impl Store {
 
     /// An object's content; `None` where S3 says that there is none.
     pub(crate) async fn get(&self, cx: &Cx, key: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.get_typed(cx, key).await?.map(|(content, _)| content))
+    }
+
+    /// The same, with its content type.
+    pub(crate) async fn get_typed(&self, cx: &Cx, key: &str) -> Result<Option<(Vec<u8>, String)>> {
         let mut round = 0;
         loop {
             let answer = call(cx, "read from the bucket", || self.s3.get_object().bucket(&self.bucket).key(key).send());
@@ -68,8 +73,9 @@ impl Store {
                 Err(e) => return Err(e),
             };
             // The SDK's retries end with the headers: a body that breaks off is asked for again here.
+            let kind = answer.content_type.unwrap_or_default();
             match answer.body.collect().await {
-                Ok(body) => return Ok(Some(body.into_bytes().to_vec())),
+                Ok(body) => return Ok(Some((body.into_bytes().to_vec(), kind))),
                 Err(e) if round >= 4 => {
                     return Err(Error::new(ErrorKind::Unavailable, "read from the bucket", "S3's answer broke off")
                         .caused_by(e));

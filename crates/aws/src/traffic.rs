@@ -1,22 +1,26 @@
 //! How an endpoint is used, from CloudWatch. Its figures are found by endpoint **and** variant; one alone finds nothing.
 
 use crate::aws::Inner;
-use crate::clock::{date_time, timestamp};
-use crate::retry::call;
-use crate::serving::VARIANT;
-use aws_sdk_cloudwatch::types::{Datapoint, Dimension, Statistic};
-use curfew_core::endpoint::Traffic;
-use curfew_core::{Cx, EndpointId, RegionName, Result, Timestamp};
+use crate::cloudwatch::{Ask, MACHINES, REQUESTS, window};
+use crate::machines;
+use crate::serving::{VARIANT, mode};
+use curfew_core::endpoint::{EndpointSpec, Figure, Figures, Traffic};
+use curfew_core::{Cx, EndpointId, Error, ErrorKind, RegionName, Result, Timestamp};
 use jiff::SignedDuration;
 use std::collections::HashMap;
 
-/// What was read when. CloudWatch's figures come by the minute, and each question costs.
+/// What was read when. CloudWatch's figures come by the minute, and each metric asked for costs a thousandth of a cent.
 pub(crate) type Seen = HashMap<(RegionName, String), (Timestamp, Option<Traffic>)>;
 
-/// How long an answer is good for.
-const FRESH: SignedDuration = SignedDuration::from_secs(20);
-/// CloudWatch gives at most 1,440 points.
+/// How long an answer is good for, of an endpoint that is `YOUNG` and of one that is not.
+const FRESH: [SignedDuration; 2] = [SignedDuration::from_secs(15), SignedDuration::from_mins(1)];
+const YOUNG: SignedDuration = SignedDuration::from_mins(30);
+/// To tell when the last request came.
 const MOST_POINTS: i64 = 1_440;
+/// To draw: more points than a small picture has pixels say nothing.
+const MOST_DRAWN: i64 = 180;
+/// How far back the drawn figures go.
+const DRAWN: SignedDuration = SignedDuration::from_hours(24);
 
 impl Inner {
     /// What CloudWatch knows of its use; `None` where it cannot be read.
@@ -28,9 +32,10 @@ impl Inner {
         since: Timestamp,
     ) -> Option<Traffic> {
         let key = (region.clone(), id.to_string());
+        let fresh = FRESH[usize::from(cx.now().duration_since(since) > YOUNG)];
         let known = self.traffic.lock().expect("nothing panics while it is held").get(&key).cloned();
         if let Some((at, traffic)) = known
-            && cx.now().duration_since(at).abs() < FRESH
+            && cx.now().duration_since(at).abs() < fresh
         {
             return traffic;
         }
@@ -48,93 +53,182 @@ impl Inner {
         variant: &str,
         since: Timestamp,
     ) -> Result<Traffic> {
-        let read = |namespace: &'static str, metric: &'static str, statistic: Statistic| {
-            self.points(
-                cx,
-                region,
-                namespace,
-                metric,
-                [("EndpointName", endpoint), ("VariantName", variant)],
-                statistic,
-                since,
-            )
-        };
-        let requests = read("AWS/SageMaker", "Invocations", Statistic::Sum).await?;
-        let mut traffic = Traffic {
-            requests: count(&requests),
-            last_request: requests
-                .iter()
-                .filter(|p| p.sum().is_some_and(|s| s > 0.0))
-                .filter_map(|p| p.timestamp())
-                .map(timestamp)
-                .max(),
+        let to = cx.now() + SignedDuration::from_mins(1);
+        let (from, period) = window(since, to, MOST_POINTS);
+        let ask = |metric, stat, period| Ask { namespace: REQUESTS, metric, stat, period };
+        let asks = [
+            ask("Invocations", "Sum", period),
+            ask("Invocation4XXErrors", "Sum", period),
+            ask("Invocation5XXErrors", "Sum", period),
+            ask("ModelLatency", "p50", 3600.max(period)),
+        ];
+        let named = [("EndpointName", endpoint), ("VariantName", variant)];
+        let found = self.metrics(cx, region, &named, &asks, from, to).await?;
+        if let Some(why) = found[0].missing.as_ref() {
+            return Err(Error::new(ErrorKind::PermissionDenied, "read how it is used", why));
+        }
+        let requests = found[0].count();
+        Ok(Traffic {
+            requests,
+            errors: (found[1].count() + found[2].count()).min(requests),
+            last_request: found[0].points.iter().filter(|p| p.1 > 0.0).map(|p| p.0).max(),
+            p50_ms: found[3].newest().map(|us| us / 1000.0),
             ..Traffic::default()
+        })
+    }
+
+    /// What CloudWatch measures of it, for its page.
+    pub(crate) async fn figures(&self, cx: &Cx, region: &RegionName, id: &EndpointId) -> Result<Figures> {
+        let Some(record) = self.endpoint_record(cx, region, id).await? else {
+            return Err(Error::new(ErrorKind::NotFound, "read its figures", format!("AWS has no endpoint {id}")));
         };
-        if traffic.requests == 0 {
-            return Ok(traffic);
-        }
-        for metric in ["Invocation4XXErrors", "Invocation5XXErrors"] {
-            traffic.errors += count(&read("AWS/SageMaker", metric, Statistic::Sum).await?);
-        }
-        traffic.errors = traffic.errors.min(traffic.requests);
-        Ok(traffic)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a question to CloudWatch has so many parts")]
-    async fn points(
-        &self,
-        cx: &Cx,
-        region: &RegionName,
-        namespace: &str,
-        metric: &str,
-        dimensions: [(&str, &str); 2],
-        statistic: Statistic,
-        since: Timestamp,
-    ) -> Result<Vec<Datapoint>> {
-        let client = self.at(region).cloudwatch.clone();
-        let now = cx.now() + SignedDuration::from_mins(1);
-        let (from, period) = window(since, now);
-        let dimensions = dimensions.map(|(n, v)| Dimension::builder().name(n).value(v).build());
-        let answer = call(cx, "read how it is used", || {
-            client
-                .get_metric_statistics()
-                .namespace(namespace)
-                .metric_name(metric)
-                .set_dimensions(Some(dimensions.to_vec()))
-                .start_time(date_time(from))
-                .end_time(date_time(now))
-                .period(period)
-                .statistics(statistic.clone())
-                .send()
+        let to = cx.now() + SignedDuration::from_mins(1);
+        let (from, period) = window(record.created.max(cx.now() - DRAWN), to, MOST_DRAWN);
+        let wanted = wanted(&record.spec);
+        let asks: Vec<Ask<'_>> =
+            wanted.iter().map(|w| Ask { namespace: w.namespace, metric: w.metric, stat: w.stat, period }).collect();
+        let named = [("EndpointName", id.as_str()), ("VariantName", VARIANT)];
+        let found = self.metrics(cx, region, &named, &asks, from, to).await?;
+        let items = wanted.iter().zip(found).map(|(w, series)| {
+            let points: Vec<_> = series.points.iter().map(|(at, value)| (*at, value * w.times)).collect();
+            let value = match w.of {
+                Of::All => series.missing.is_none().then(|| points.iter().map(|p| p.1).sum()),
+                Of::Most => points.iter().map(|p| p.1).max_by(f64::total_cmp),
+                Of::Newest => points.last().map(|p| p.1),
+            };
+            let missing = series.missing.map(|why| format!("CloudWatch does not give it: {why}"));
+            Figure {
+                name: w.name.into(),
+                title: w.title.into(),
+                unit: w.unit.into(),
+                value,
+                of: w.of.words().into(),
+                missing: missing.or_else(|| points.is_empty().then(|| w.none.to_owned())),
+                points,
+            }
         });
-        Ok(answer.await?.datapoints.unwrap_or_default())
+        let items = items.collect();
+        Ok(Figures { as_of: cx.now(), since: from, step_s: period.unsigned_abs(), items })
     }
 }
 
-/// From when, and in steps of how many seconds, so that not too many points come back. CloudWatch keeps minutes for 15 days.
-fn window(since: Timestamp, now: Timestamp) -> (Timestamp, i32) {
-    let long = now.duration_since(since).as_secs().clamp(60, 15 * 24 * 3600);
-    let minutes = (long / 60 / MOST_POINTS) + 1;
-    let period = i32::try_from(minutes * 60).unwrap_or(3600);
-    (now - SignedDuration::from_secs(long + 60), period)
+/// Of which points one number is made.
+#[derive(Clone, Copy)]
+enum Of {
+    All,
+    Most,
+    Newest,
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of requests, never negative")]
-fn count(points: &[Datapoint]) -> u64 {
-    points.iter().filter_map(Datapoint::sum).sum::<f64>().max(0.0).round() as u64
+impl Of {
+    fn words(self) -> &'static str {
+        match self {
+            Self::All => "in this time",
+            Self::Most => "at most in this time",
+            Self::Newest => "newest",
+        }
+    }
+}
+
+struct Wanted {
+    name: &'static str,
+    title: &'static str,
+    unit: &'static str,
+    namespace: &'static str,
+    metric: &'static str,
+    stat: &'static str,
+    /// From CloudWatch's unit to ours.
+    times: f64,
+    of: Of,
+    /// What it means that there is none.
+    none: &'static str,
+}
+
+/// The figures of an endpoint, by what it has.
+fn wanted(spec: &EndpointSpec) -> Vec<Wanted> {
+    const UNASKED: &str = "nobody has asked it in this time";
+    const UNMEASURED: &str = "AWS has measured nothing yet";
+    let requests = |name, title, metric| Wanted {
+        name,
+        title,
+        unit: "",
+        namespace: REQUESTS,
+        metric,
+        stat: "Sum",
+        times: 1.0,
+        of: Of::All,
+        none: UNASKED,
+    };
+    let latency = |name, title, metric, stat, of| Wanted {
+        name,
+        title,
+        unit: "ms",
+        namespace: REQUESTS,
+        metric,
+        stat,
+        // CloudWatch has microseconds.
+        times: 0.001,
+        of,
+        none: UNASKED,
+    };
+    let percent = |name, title, metric| Wanted {
+        name,
+        title,
+        unit: "%",
+        namespace: MACHINES,
+        metric,
+        stat: "Average",
+        times: 1.0,
+        of: Of::Newest,
+        none: UNMEASURED,
+    };
+    let mut wanted = vec![
+        requests("requests", "Requests", "Invocations"),
+        latency("median", "Median latency", "ModelLatency", "p50", Of::Newest),
+        latency("average", "Average latency", "ModelLatency", "Average", Of::Newest),
+        latency("longest", "Longest latency", "ModelLatency", "Maximum", Of::Most),
+        requests("refused", "Errors of the asker (4XX)", "Invocation4XXErrors"),
+        requests("failed", "Errors of the model (5XX)", "Invocation5XXErrors"),
+    ];
+    if mode::is_serverless(&spec.mode) {
+        wanted.push(latency("cold", "Longest cold start", "ModelSetupTime", "Maximum", Of::Most));
+        wanted.push(percent("memory", "Memory", "MemoryUtilization"));
+        return wanted;
+    }
+    wanted.push(percent("cpu", "CPU (100 % a core)", "CPUUtilization"));
+    wanted.push(percent("memory", "Memory", "MemoryUtilization"));
+    if spec.machine.machine.as_deref().is_some_and(machines::has_gpu) {
+        wanted.push(percent("gpu", "GPU (100 % each)", "GPUUtilization"));
+        wanted.push(percent("gpu-memory", "GPU memory (100 % each)", "GPUMemoryUtilization"));
+    }
+    wanted
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use curfew_core::Mode;
+    use curfew_core::endpoint::ModelSource;
+
+    fn names(machine: &str, mode: &str) -> Vec<&'static str> {
+        let spec = EndpointSpec {
+            id: "e".parse().unwrap(),
+            model: ModelSource::File { path: "m".into() },
+            script: None,
+            machine: machine.parse().unwrap(),
+            mode: Mode { id: mode.into(), ..Mode::default() },
+            curfew: Timestamp::UNIX_EPOCH,
+            confirmed: Vec::new(),
+            intent: "i".parse().unwrap(),
+            owner: String::new(),
+        };
+        wanted(&spec).iter().map(|w| w.name).collect()
+    }
 
     #[test]
-    fn few_enough_points() {
-        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 400);
-        for hours in [0, 1, 23, 25, 24 * 14, 24 * 300] {
-            let (from, period) = window(now - SignedDuration::from_hours(hours), now);
-            let points = now.duration_since(from).as_secs() / i64::from(period);
-            assert!(points <= MOST_POINTS && period % 60 == 0, "{hours} h: {points} of {period} s");
-        }
+    fn only_what_it_has() {
+        assert!(!names("aws:ml.t2.medium", "real-time").contains(&"gpu"));
+        assert!(names("aws:ml.g4dn.xlarge", "async").ends_with(&["gpu", "gpu-memory"]));
+        assert!(!names("aws:serverless", "serverless").contains(&"cpu"));
     }
 }

@@ -286,6 +286,15 @@ pub(crate) struct Deploy {
     /// Where: local, aws:ml.m5.xlarge
     #[arg(long, value_name = "MACHINE")]
     pub(crate) on: Option<String>,
+    /// How it serves: real-time, serverless or async, as far as the provider has it
+    #[arg(long)]
+    pub(crate) mode: Option<String>,
+    /// Memory of a serverless endpoint
+    #[arg(long, value_name = "MB")]
+    pub(crate) memory: Option<String>,
+    /// How many requests a serverless endpoint answers at once
+    #[arg(long, value_name = "N")]
+    pub(crate) concurrency: Option<String>,
     /// When it goes home: 2h, 22:00, "end of day" [default: the policy's]
     #[arg(long)]
     pub(crate) curfew: Option<String>,
@@ -306,6 +315,11 @@ pub(crate) enum EndpointVerb {
     },
     /// Ask it
     Invoke(Invoke),
+    /// Show what is measured of it: requests, latency, errors, load
+    Figures {
+        /// Its name
+        name: String,
+    },
     /// Print its log
     Log {
         /// Its name

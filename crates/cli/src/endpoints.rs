@@ -3,9 +3,10 @@
 use crate::app;
 use crate::args::{Deploy, EndpointVerb, Invoke};
 use crate::out::{Exit, Failed, ask, cost, line, note, print_json, rate, table};
-use curfew_core::endpoint::{EndpointState, Invocation};
+use curfew_core::endpoint::{Asked, EndpointState, Invocation, Reply, Ticket};
 use curfew_core::{Cx, EndpointId, Error, ErrorKind, say};
 use curfew_engine::{DeployRequest, EndpointView, Engine};
+use jiff::SignedDuration;
 use std::io::Write;
 use std::time::Duration;
 
@@ -17,11 +18,24 @@ pub(crate) async fn deploy(args: Deploy, json: bool) -> Result<Exit, Failed> {
         script: args.script,
         name: args.name,
         machine: args.on,
+        mode: args.mode,
+        settings: [("memory", args.memory), ("concurrency", args.concurrency)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect(),
         curfew: args.curfew,
         confirmed: args.confirm,
     };
     let (mut spec, quote) = engine.plan_deploy(&cx, &request).await?;
     note(format!("{} on {}: {}", spec.id, spec.machine, rate(&quote.rate)));
+    if let Some(hour) = quote.rate.amount() {
+        let over =
+            |hours| hour.over(SignedDuration::from_hours(hours)).map_or_else(|e| e.to_string(), |m| m.to_string());
+        note(format!("That is {} a day and {} a month of 730 hours.", over(24), over(730)));
+    }
+    if let Some(by_use) = &quote.by_use {
+        note(format!("{}: {}", by_use.of, cost(&by_use.cost)));
+    }
     for caution in &quote.cautions {
         note(format!("Careful ({}): {} {}", caution.code, caution.says, caution.risk));
         if caution.ask && !spec.confirmed.contains(&caution.code) {
@@ -80,7 +94,8 @@ fn exit_of(view: &EndpointView, waited: bool) -> Exit {
 
 fn json_of(view: &EndpointView) -> serde_json::Value {
     serde_json::json!({
-        "name": view.spec.id, "state": view.status.state, "machine": view.spec.machine, "place": view.place,
+        "name": view.spec.id, "state": view.status.state, "machine": view.spec.machine, "mode": view.spec.mode,
+        "place": view.place,
         "owner": view.spec.owner, "model": view.spec.model, "created": view.status.created, "ended": view.status.ended,
         "ended_by": view.status.ended_by, "failure": view.status.failure, "url": view.status.url,
         "traffic": view.status.traffic, "curfew": view.status.curfew, "usd_per_hour": view.status.rate,
@@ -134,6 +149,7 @@ pub(crate) async fn endpoint(verb: EndpointVerb, json: bool) -> Result<Exit, Fai
             let id = id(&invoke.name)?;
             return ask_model(&engine, &cx, &id, invoke, json).await;
         }
+        EndpointVerb::Figures { name } => return figures(&engine, &cx, &id(&name)?, json).await,
         EndpointVerb::Log { name } => {
             let id = id(&name)?;
             let mut at = String::new();
@@ -179,6 +195,9 @@ fn show(view: &EndpointView, cx: &Cx) {
     line(view.spec.id.as_str());
     line(format!("  state     {}", status.state.word()));
     line(format!("  where     {}", view.place));
+    let settings: Vec<String> =
+        view.spec.mode.settings.iter().map(|(name, value)| format!(", {name} {value}")).collect();
+    line(format!("  serves    {}{}", view.spec.mode.id, settings.concat()));
     line(format!("  cost      {}; so far {}", rate(&status.rate), cost(&status.so_far)));
     if let Some(curfew) = status.curfew.as_ref().filter(|_| !status.state.is_over()) {
         line(format!("  curfew    {}, {}", say::when(curfew.at, &now), curfew.enforcer));
@@ -199,6 +218,42 @@ fn show(view: &EndpointView, cx: &Cx) {
         line(format!("  failure   {}", say::clean(&failure.what, 1000)));
         line(format!("  next      {}", say::clean(&failure.next, 1000)));
     }
+}
+
+/// Waits for an answer that comes later.
+async fn fetch(engine: &Engine, cx: &Cx, id: &EndpointId, ticket: &Ticket) -> Result<Reply, Failed> {
+    note(format!("Taken in. The answer will lie at {}", say::clean(&ticket.place, 400)));
+    loop {
+        if let Some(reply) = engine.answer(cx, id, &ticket.id).await? {
+            return Ok(reply);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn figures(engine: &Engine, cx: &Cx, id: &EndpointId, json: bool) -> Result<Exit, Failed> {
+    let found = engine.endpoint_figures(cx, id).await?;
+    if json {
+        print_json(&serde_json::json!({ "name": id, "figures": found }));
+        return Ok(Exit::Done);
+    }
+    let Some(found) = found else {
+        note("Nothing is measured of it here.");
+        return Ok(Exit::Done);
+    };
+    let rows: Vec<Vec<String>> = found
+        .items
+        .iter()
+        .map(|f| {
+            let value = f.value.filter(|_| f.missing.is_none());
+            let value = value.map_or_else(|| "–".into(), |v| format!("{} {}", (v * 10.0).round() / 10.0, f.unit));
+            vec![f.title.clone(), value, f.missing.clone().unwrap_or_else(|| f.of.clone())]
+        })
+        .collect();
+    table(&["FIGURE", "VALUE", ""], &rows);
+    let now = cx.clock().local();
+    note(format!("As of {}, from {} on.", say::when(found.as_of, &now), say::when(found.since, &now)));
+    Ok(Exit::Done)
 }
 
 async fn ask_model(engine: &Engine, cx: &Cx, id: &EndpointId, invoke: Invoke, json: bool) -> Result<Exit, Failed> {
@@ -225,7 +280,10 @@ async fn ask_model(engine: &Engine, cx: &Cx, id: &EndpointId, invoke: Invoke, js
         return Err(Error::input("csv", "give --csv, --json-body or --file").into());
     };
     let request = Invocation { content_type: content_type.into(), accept: invoke.accept, body };
-    let reply = engine.invoke(cx, id, &request).await?;
+    let reply = match engine.ask(cx, id, &request).await? {
+        Asked::Answered(reply) => reply,
+        Asked::Later(ticket) => fetch(engine, cx, id, &ticket).await?,
+    };
     if json {
         let answer = serde_json::from_slice::<serde_json::Value>(&reply.body)
             .unwrap_or_else(|_| String::from_utf8_lossy(&reply.body).into_owned().into());

@@ -76,6 +76,7 @@ impl Stage for OnStage {
             model: ModelSource::Run { run: run.id.clone(), archive: status.model.clone().unwrap() },
             script: None,
             machine: MachineRef::local(),
+            mode: curfew_core::Mode::default(),
             curfew: self.clock.now() + SignedDuration::from_hours(4),
             confirmed: vec![],
             intent: IntentId::new(format!("intent-{n}")).unwrap(),

@@ -3,6 +3,7 @@
 use crate::curfew::Curfew;
 use crate::ids::{EndpointId, IntentId, RunId};
 use crate::machine::MachineRef;
+use crate::mode::Mode;
 use crate::money::{Cost, HourlyRate, Money};
 use crate::run::Failure;
 use jiff::Timestamp;
@@ -79,6 +80,9 @@ pub struct EndpointSpec {
     pub script: Option<PathBuf>,
     /// Where.
     pub machine: MachineRef,
+    /// How it serves.
+    #[serde(default)]
+    pub mode: Mode,
     /// When it goes home.
     pub curfew: Timestamp,
     /// The user has confirmed these cautions, by code. What is not confirmed and asks to be, refuses the deploy.
@@ -135,6 +139,56 @@ pub struct Traffic {
     pub p99_ms: Option<f64>,
     /// Memory in use, in bytes.
     pub memory_bytes: Option<u64>,
+}
+
+/// What a provider measures of an endpoint over time, whichever figures it has.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// When it was read.
+    pub as_of: Timestamp,
+    /// From when on.
+    pub since: Timestamp,
+    /// How far two points lie apart, in seconds.
+    pub step_s: u32,
+    /// The figures, in the order to show them.
+    pub items: Vec<Figure>,
+}
+
+/// One figure.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figure {
+    /// Stable: `requests`.
+    pub name: String,
+    /// "Requests".
+    pub title: String,
+    /// `ms`, `%`; empty for a count.
+    pub unit: String,
+    /// One number for all of it: a count's sum, else the newest value. `None`: there is none yet.
+    pub value: Option<f64>,
+    /// What the number is: "in all", "just now".
+    pub of: String,
+    /// By time, oldest first; where nothing was measured there is no point.
+    pub points: Vec<(Timestamp, f64)>,
+    /// Why there is no number: what cannot be read, or nothing was measured.
+    pub missing: Option<String>,
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Answered.
+    Answered(Reply),
+    /// Taken in; the answer comes later.
+    Later(Ticket),
+}
+
+/// By which an answer that comes later is fetched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// As its provider takes it back; safe in a URL.
+    pub id: String,
+    /// Where the answer will lie, for people: an address at the provider.
+    pub place: String,
 }
 
 /// An endpoint as its provider knows it.

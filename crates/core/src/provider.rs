@@ -5,11 +5,12 @@
 
 use crate::curfew::Enforcer;
 use crate::cx::Cx;
-use crate::endpoint::{EndpointHandle, EndpointSpec, EndpointStatus, Invocation, Reply};
-use crate::error::Result;
+use crate::endpoint::{Asked, EndpointHandle, EndpointSpec, EndpointStatus, Figures, Invocation, Reply};
+use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{AccountId, CloudId, EndpointId, RegionName, RunId};
 use crate::machine::MachineRef;
-use crate::money::{Cost, HourlyRate};
+use crate::mode::{Mode, REAL_TIME, ServingMode};
+use crate::money::{Cost, HourlyRate, Money};
 use crate::resource::{KindSheet, RemovalStep, Resource};
 use crate::run::{LogChunk, RunHandle, RunSpec, RunStatus};
 use crate::sweep::Sweep;
@@ -89,6 +90,18 @@ pub struct Quote {
     pub cautions: Vec<Caution>,
     /// Who would hold its curfew.
     pub enforcer: Enforcer,
+    /// What its use costs besides, where it is paid by use.
+    #[serde(default)]
+    pub by_use: Option<UsePrice>,
+}
+
+/// What so much use costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsePrice {
+    /// "1,000 requests of 100 ms each".
+    pub of: String,
+    /// What they cost.
+    pub cost: Cost<Money>,
 }
 
 /// Training runs.
@@ -122,6 +135,14 @@ pub trait Training: Send + Sync {
 /// Endpoints.
 #[async_trait]
 pub trait Serving: Send + Sync {
+    /// The ways to serve that it has; the first is the usual one.
+    fn modes(&self) -> &'static [ServingMode] {
+        &[REAL_TIME]
+    }
+    /// The machine that a mode really runs on, of the one that was chosen; an error where the two do not go together.
+    fn place(&self, machine: &MachineRef, _mode: &Mode) -> Result<MachineRef> {
+        Ok(machine.clone())
+    }
     /// Checks the spec and prices it; changes nothing.
     async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote>;
     /// Creates it. Idempotent by `spec.intent`. Unconfirmed cautions that ask are an error (`Conflict`).
@@ -136,6 +157,22 @@ pub trait Serving: Send + Sync {
     async fn log(&self, cx: &Cx, endpoint: &EndpointHandle, from: &str, max: usize) -> Result<LogChunk>;
     /// Asks the model. An error of the user's script is an `InvalidInput` or `Unavailable` that carries its sentence.
     async fn invoke(&self, cx: &Cx, endpoint: &EndpointHandle, request: &Invocation) -> Result<Reply>;
+    /// Puts a question: answered at once, or, where its mode answers later, taken in.
+    async fn ask(&self, cx: &Cx, endpoint: &EndpointHandle, request: &Invocation) -> Result<Asked> {
+        self.invoke(cx, endpoint, request).await.map(Asked::Answered)
+    }
+    /// The answer to an earlier question; `None`: not there yet.
+    async fn answer(&self, _cx: &Cx, _endpoint: &EndpointHandle, _ticket: &str) -> Result<Option<Reply>> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "fetch the answer",
+            "this endpoint answers at once, and keeps no answers",
+        ))
+    }
+    /// What is measured of it; `None`: nothing is.
+    async fn figures(&self, _cx: &Cx, _endpoint: &EndpointHandle) -> Result<Option<Figures>> {
+        Ok(None)
+    }
     /// Ends it; nothing costs any more. What remains (files, a config) is the sweep's to remove.
     async fn stop(&self, cx: &Cx, endpoint: &EndpointHandle, why: &str) -> Result<()>;
     /// Ends it and removes all of it, in the right order.

@@ -6,16 +6,19 @@ use crate::store::EndpointRow;
 use crate::{Engine, random_word, who};
 use curfew_core::curfew::Enforcer;
 use curfew_core::endpoint::{
-    EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, ModelSource, Reply,
+    Asked, EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Figures, Invocation, ModelSource, Reply,
 };
 use curfew_core::error::Bill;
 use curfew_core::ids::to_name;
 use curfew_core::intent::Verb;
 use curfew_core::provider::{Provider, Quote, Serving};
 use curfew_core::run::{Failure, LogChunk};
-use curfew_core::{Cost, Cx, EndpointId, Error, ErrorKind, LabId, MachineRef, Notice, Result, Retry};
+use curfew_core::{
+    Cost, Cx, EndpointId, Error, ErrorKind, LabId, MachineRef, Mode, Notice, Result, Retry, ServingMode,
+};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a form or command line asks for, as typed.
@@ -29,6 +32,10 @@ pub struct DeployRequest {
     pub name: Option<String>,
     /// `local` where not given.
     pub machine: Option<String>,
+    /// How it serves; the provider's usual way where not given.
+    pub mode: Option<String>,
+    /// What the mode asks for, by its fields' names.
+    pub settings: BTreeMap<String, String>,
     /// The policy's default where not given.
     pub curfew: Option<String>,
     /// Codes of the cautions that the user has confirmed.
@@ -44,6 +51,8 @@ pub struct EndpointView {
     pub status: EndpointStatus,
     /// "This computer".
     pub place: String,
+    /// Its way to serve as its provider offers it.
+    pub mode: Option<ServingMode>,
     /// The lab session it belongs to.
     pub lab: Option<LabId>,
 }
@@ -58,6 +67,7 @@ impl Engine {
         let script = given(request.script.as_ref()).and_then(|t| checks.take(file("script", t)));
         let machine = given(request.machine.as_ref()).map_or_else(|| Ok(MachineRef::local()), str::parse::<MachineRef>);
         let machine = checks.take(machine.map_err(|e| Error::input("machine", e.to_string())));
+        let mode = machine.as_ref().and_then(|m| self.mode_of(m, request).map_err(|e| checks.all(e)).ok());
         let curfew = checks.take(curfew(cx, &policy, given(request.curfew.as_ref()), &policy.endpoint_curfew));
         let id = if let Some(name) = given(request.name.as_ref()) {
             EndpointId::new(name)
@@ -73,16 +83,30 @@ impl Engine {
             checks.take::<()>(Err(Error::input("name", format!("an endpoint “{id}” exists already"))));
         }
         checks.done()?;
-        let (Some(id), Some(model), Some(machine), Some(curfew)) = (id, model, machine, curfew) else {
+        let (Some(id), Some(model), Some((machine, mode)), Some(curfew)) = (id, model, mode, curfew) else {
             return Err(Error::input("form", "something is missing").into());
         };
         let confirmed = request.confirmed.clone();
-        let spec =
-            EndpointSpec { id, model, script, machine, curfew, confirmed, intent: crate::new_intent(), owner: who() };
+        let (intent, owner) = (crate::new_intent(), who());
+        let spec = EndpointSpec { id, model, script, machine, mode, curfew, confirmed, intent, owner };
         let (_, serving) = self.serving_for(&spec.machine)?;
         let quote = serving.quote(cx, &spec).await?;
         crate::runs::check_policy(&policy, &spec.machine, &quote)?;
         Ok((spec, quote))
+    }
+
+    /// The ways to serve at a machine's provider.
+    pub fn serving_modes(&self, machine: &MachineRef) -> Result<&'static [ServingMode]> {
+        Ok(self.serving_for(machine)?.1.modes())
+    }
+
+    /// The mode that was asked for, and the machine that it runs on.
+    fn mode_of(&self, machine: &MachineRef, request: &DeployRequest) -> Result<(MachineRef, Mode), Vec<Error>> {
+        let (provider, serving) = self.serving_for(machine).map_err(|e| vec![e])?;
+        let id = given(request.mode.as_ref());
+        let mode = Mode::choose(&provider.title(), serving.modes(), id, &request.settings)?;
+        let machine = serving.place(machine, &mode).map_err(|e| vec![e])?;
+        Ok((machine, mode))
     }
 
     async fn model_source(&self, cx: &Cx, text: &str) -> Result<ModelSource> {
@@ -191,6 +215,27 @@ impl Engine {
         serving.invoke(cx, &handle(&row), request).await
     }
 
+    /// Asks the model, and takes a ticket where the answer comes later.
+    pub async fn ask(&self, cx: &Cx, id: &EndpointId, request: &Invocation) -> Result<Asked> {
+        let row = self.endpoint_row(id).await?;
+        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        serving.ask(cx, &handle(&row), request).await
+    }
+
+    /// The answer to an earlier question; `None`: not there yet.
+    pub async fn answer(&self, cx: &Cx, id: &EndpointId, ticket: &str) -> Result<Option<Reply>> {
+        let row = self.endpoint_row(id).await?;
+        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        serving.answer(cx, &handle(&row), ticket).await
+    }
+
+    /// What is measured of it; `None`: its provider measures nothing.
+    pub async fn endpoint_figures(&self, cx: &Cx, id: &EndpointId) -> Result<Option<Figures>> {
+        let row = self.endpoint_row(id).await?;
+        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        serving.figures(cx, &handle(&row)).await
+    }
+
     /// Moves its curfew.
     pub async fn extend_endpoint(&self, cx: &Cx, id: &EndpointId, curfew_text: &str) -> Result<(Timestamp, Enforcer)> {
         let mut row = self.endpoint_row(id).await?;
@@ -291,7 +336,9 @@ impl Engine {
     fn endpoint_view(&self, row: EndpointRow) -> EndpointView {
         let place = self.provider(&row.cloud, &row.account).map_or_else(|_| row.cloud.to_string(), |p| p.title());
         let status = row.status.unwrap_or_else(|| not_made(Timestamp::UNIX_EPOCH));
-        EndpointView { spec: row.spec, status, place, lab: row.lab }
+        let modes = self.serving_modes(&row.spec.machine).unwrap_or_default();
+        let mode = row.spec.mode.of(modes).copied();
+        EndpointView { spec: row.spec, status, place, mode, lab: row.lab }
     }
 }
 

@@ -33,6 +33,9 @@ impl Checks {
     pub(crate) fn take<T>(&mut self, result: Result<T, Error>) -> Option<T> {
         result.map_err(|e| self.0.push(e)).ok()
     }
+    pub(crate) fn all(&mut self, errors: Vec<Error>) {
+        self.0.extend(errors);
+    }
     pub(crate) fn done(self) -> Result<(), FieldErrors> {
         if self.0.is_empty() { Ok(()) } else { Err(FieldErrors(self.0)) }
     }

@@ -15,6 +15,7 @@ use crate::{assets, files, unpack};
 use async_trait::async_trait;
 use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, Reply, Traffic};
 use curfew_core::error::Bill;
+use curfew_core::mode::{REAL_TIME, ServingMode};
 use curfew_core::provider::{Quote, Serving};
 use curfew_core::run::{Failure, LogChunk};
 use curfew_core::{Curfew, Cx, EndpointId, Enforcer, Error, ErrorKind, Result, Sweep, Timestamp, say};
@@ -27,8 +28,14 @@ const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
 /// How long a server may take to say that it lives.
 const PINGS_WITHIN: Duration = Duration::from_secs(2);
 
+static MODES: [ServingMode; 1] =
+    [ServingMode { says: "A server on this computer that answers at once, until its curfew.", ..REAL_TIME }];
+
 #[async_trait]
 impl Serving for Local {
+    fn modes(&self) -> &'static [ServingMode] {
+        &MODES
+    }
     async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote> {
         cx.check("check the endpoint")?;
         let (inner, spec, now) = (self.inner.clone(), spec.clone(), cx.now());
@@ -140,7 +147,7 @@ impl Inner {
             return Err(Error::new(ErrorKind::DiskFull, "deploy", what).at("model").bill(Bill::NothingStarted));
         }
         let (environment, cautions) = self.plan_serving(spec, &known)?;
-        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor };
+        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None };
         Ok(Checked { quote, known, environment })
     }
 

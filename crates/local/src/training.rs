@@ -205,7 +205,7 @@ impl Inner {
                 ask: false,
             });
         }
-        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor };
+        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None };
         Ok(Checked { quote, code, environment })
     }
 

@@ -2,6 +2,7 @@
 
 use super::parts::{Field, Name, Tag, Told};
 use super::run::{Failed, Stat};
+use super::serving::Later;
 use super::shell::Shell;
 use askama::Template;
 
@@ -27,6 +28,8 @@ pub struct Endpoint {
     pub failure: Option<Failed>,
     /// What could not be read.
     pub told: Vec<Told>,
+    /// Are there figures to read?
+    pub measures: bool,
     /// Does it answer?
     pub answers: bool,
     /// Has it ended?
@@ -55,6 +58,8 @@ pub struct Ask {
     pub numbers_wrong: String,
     /// The answer.
     pub answer: Option<Answer>,
+    /// An answer that comes later.
+    pub later: Option<Later>,
     /// What went wrong.
     pub told: Vec<Told>,
 }

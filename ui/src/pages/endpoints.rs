@@ -1,6 +1,7 @@
 //! Endpoints: all of them, and the form that makes one.
 
 use super::parts::{Field, Name, Price, Tag, Text, Told};
+use super::serving::Modes;
 use super::shell::Shell;
 use super::train::PriceLine;
 use askama::Template;
@@ -56,6 +57,8 @@ pub struct Deploy {
     pub machine: Field,
     /// The machines to choose from.
     pub machines: Vec<(String, Name)>,
+    /// How it serves.
+    pub modes: Modes,
     /// The curfew.
     pub curfew: Field,
     /// The policy's default.

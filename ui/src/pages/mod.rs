@@ -16,6 +16,7 @@ pub mod parts;
 pub mod plan;
 pub mod proof;
 pub mod run;
+pub mod serving;
 pub mod settings;
 pub mod shell;
 pub mod sweep;

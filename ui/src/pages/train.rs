@@ -68,6 +68,10 @@ pub struct Launcher {
 pub struct PriceLine {
     /// By the hour.
     pub hour: Option<Price>,
+    /// In a day and in a month, where it is to last.
+    pub lasting: Option<(Price, Price)>,
+    /// What its use costs besides: of what, and how much.
+    pub by_use: Option<(String, Price)>,
     /// At most, until the curfew.
     pub at_most: Option<Price>,
     /// "goes home at 22:05, held on this computer, also with the panel closed".

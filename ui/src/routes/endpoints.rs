@@ -12,11 +12,41 @@ use crate::pages::train::PriceLine;
 use crate::{App, views};
 use axum::extract::{Path, State};
 use axum::response::IntoResponse as _;
-use curfew_core::{EndpointId, Error, Result};
+use curfew_core::endpoint::{Asked, Ticket};
+use curfew_core::{EndpointId, Error, MachineRef, Result, ServingMode};
 
 async fn form(app: &App, fields: &Fields) -> Result<Deploy> {
     let runs = app.engine().runs(&app.cx(), false).await?;
-    Ok(views::endpoint::deploy(fields, &choices(app, false).await, &runs, &app.cx().clock().local()))
+    Ok(views::endpoint::deploy(
+        fields,
+        &choices(app, false).await,
+        modes_at(app, fields),
+        &runs,
+        &app.cx().clock().local(),
+    ))
+}
+
+/// The ways to serve at the chosen machine; this computer's where none is chosen or the choice is none.
+fn modes_at(app: &App, fields: &Fields) -> &'static [ServingMode] {
+    let machine = fields.get("machine").and_then(|m| m.parse().ok()).unwrap_or_else(MachineRef::local);
+    app.engine().serving_modes(&machine).unwrap_or_default()
+}
+
+pub(crate) async fn modes(State(app): State<App>, Query(fields): Query) -> Answer {
+    Ok(Html::of(&views::serving::modes(&fields, modes_at(&app, &fields))).into_response())
+}
+
+pub(crate) async fn figures(State(app): State<App>, Path(endpoint): Path<String>) -> Answer {
+    let endpoint: EndpointId = id(&endpoint, "find the endpoint")?;
+    let found = app.engine().endpoint_figures(&app.cx(), &endpoint).await;
+    Ok(Html::of(&views::serving::figures(&endpoint, found, &app.cx().clock().local())).into_response())
+}
+
+pub(crate) async fn answer(State(app): State<App>, Path(endpoint): Path<String>, Query(query): Query) -> Answer {
+    let endpoint: EndpointId = id(&endpoint, "find the endpoint")?;
+    let ticket = Ticket { id: query.raw("ticket").to_owned(), place: query.raw("place").to_owned() };
+    let found = app.engine().answer(&app.cx(), &endpoint, &ticket.id).await;
+    Ok(Html::of(&views::serving::later(&endpoint, &ticket, found)).into_response())
 }
 
 pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
@@ -29,6 +59,7 @@ pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
     if query.0.on("machine") {
         form.machine = Field::of(query.0.raw("machine"));
         views::train::offer_chosen(&form.machine, &mut form.machines);
+        form.modes = views::serving::modes(&query.0, modes_at(&app, &query.0));
     }
     Ok(Html::of(&Endpoints { shell, rows, form }).into_response())
 }
@@ -40,8 +71,8 @@ pub(crate) async fn price(State(app): State<App>, Query(fields): Query) -> Answe
             PriceLine { missing: "The price stands here once a model is chosen.".into(), ..PriceLine::default() };
         return Ok(Html::of(&line).into_response());
     }
-    let line = match app.engine().plan_deploy(&cx, &views::endpoint::request(&fields)).await {
-        Ok((spec, quote)) => views::price_line(&quote, spec.curfew, &cx.clock().local()),
+    let line = match app.engine().plan_deploy(&cx, &views::endpoint::request(&fields, modes_at(&app, &fields))).await {
+        Ok((spec, quote)) => views::lasting_price_line(&quote, spec.curfew, &cx.clock().local()),
         Err(errors) => PriceLine { missing: views::wrong(&errors.into_first()), ..PriceLine::default() },
     };
     Ok(Html::of(&line).into_response())
@@ -49,7 +80,7 @@ pub(crate) async fn price(State(app): State<App>, Query(fields): Query) -> Answe
 
 pub(crate) async fn deploy(State(app): State<App>, fields: Fields) -> Answer {
     let cx = app.cx();
-    let request = views::endpoint::request(&fields);
+    let request = views::endpoint::request(&fields, modes_at(&app, &fields));
     let errors = match app.engine().plan_deploy(&cx, &request).await {
         Ok((spec, quote)) if views::endpoint::unconfirmed(&quote, &request.confirmed) => {
             let form = form(&app, &fields).await?;
@@ -79,11 +110,15 @@ pub(crate) async fn ask(State(app): State<App>, Path(endpoint): Path<String>, fi
     let endpoint: EndpointId = id(&endpoint, "find the endpoint")?;
     let mut form = views::endpoint::ask(endpoint.as_str(), &fields);
     let result = match views::endpoint::invocation(&form) {
-        Ok(invocation) => app.engine().invoke(&app.cx(), &endpoint, &invocation).await,
+        Ok(invocation) => app.engine().ask(&app.cx(), &endpoint, &invocation).await,
         Err(error) => Err(error),
     };
     match result {
-        Ok(reply) => {
+        Ok(Asked::Later(ticket)) => {
+            form.later = Some(views::serving::later(&endpoint, &ticket, Ok(None)));
+            Ok(Html::of(&form).into_response())
+        }
+        Ok(Asked::Answered(reply)) => {
             form.answer = Some(views::endpoint::answer(&reply));
             Ok(Html::of(&form).into_response())
         }

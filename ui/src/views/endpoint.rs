@@ -1,6 +1,6 @@
 //! Endpoints: the list, one of them, the form that makes one, and what a model answers.
 
-use super::{at_field, failed, price_line, when};
+use super::{at_field, failed, lasting_price_line, serving, when};
 use crate::fields::Fields;
 use crate::pages::endpoint::{Answer, Ask, Endpoint as Page};
 use crate::pages::endpoints::{Caution, Deploy, EndpointRow};
@@ -11,7 +11,7 @@ use crate::views::train::Choices;
 use curfew_core::curfew::Enforcer;
 use curfew_core::endpoint::{EndpointState, Invocation, ModelSource, Reply, Traffic};
 use curfew_core::provider::Quote;
-use curfew_core::{Error, say};
+use curfew_core::{Error, ServingMode, say};
 use curfew_engine::{DeployRequest, EndpointView, RunView};
 use jiff::Zoned;
 
@@ -75,6 +75,9 @@ pub fn endpoint(shell: Shell, view: &EndpointView, ask: Ask) -> Page {
     let script = spec.script.as_ref().map(|p| p.to_string_lossy().into_owned());
     facts.push(("Script", Name(script.unwrap_or_else(|| "the model’s own, or the defaults".into()))));
     facts.push(("Machine", Name(format!("{} ({})", view.place, spec.machine))));
+    if let Some(mode) = &view.mode {
+        facts.push(("How it serves", Name(serving::mode_line(mode, &spec.mode))));
+    }
     if !status.versions.is_empty() {
         let versions: Vec<String> = status.versions.iter().map(|(what, version)| format!("{what} {version}")).collect();
         facts.push(("Serves with", Name(versions.join(", "))));
@@ -92,6 +95,7 @@ pub fn endpoint(shell: Shell, view: &EndpointView, ask: Ask) -> Page {
         stats: stats(view, &now),
         failure: status.failure.as_ref().map(failed),
         told: Vec::new(),
+        measures: !over && status.state != EndpointState::Creating,
         answers: status.state == EndpointState::InService,
         over,
         ask,
@@ -155,7 +159,13 @@ fn stats(view: &EndpointView, now: &Zoned) -> Vec<Stat> {
 }
 
 /// The form as typed. `runs` are those with a model.
-pub fn deploy(fields: &Fields, choices: &Choices, runs: &[RunView], now: &Zoned) -> Deploy {
+pub fn deploy(
+    fields: &Fields,
+    choices: &Choices,
+    modes: &'static [ServingMode],
+    runs: &[RunView],
+    now: &Zoned,
+) -> Deploy {
     let field = |name: &str| Field::of(fields.raw(name));
     Deploy {
         model: field("model"),
@@ -172,6 +182,7 @@ pub fn deploy(fields: &Fields, choices: &Choices, runs: &[RunView], now: &Zoned)
         name: field("name"),
         machine: field("machine"),
         machines: choices.machines.clone(),
+        modes: serving::modes(fields, modes),
         curfew: field("curfew"),
         curfew_default: choices.curfew.clone(),
         can_pick: choices.can_pick,
@@ -180,13 +191,15 @@ pub fn deploy(fields: &Fields, choices: &Choices, runs: &[RunView], now: &Zoned)
 }
 
 /// The form as the engine takes it.
-pub fn request(fields: &Fields) -> DeployRequest {
+pub fn request(fields: &Fields, modes: &[ServingMode]) -> DeployRequest {
     let given = |name: &str| fields.get(name).map(str::to_owned);
     DeployRequest {
         model: fields.raw("model").to_owned(),
         script: given("script"),
         name: given("name"),
         machine: given("machine"),
+        mode: given("mode"),
+        settings: serving::settings(fields, modes),
         curfew: given("curfew"),
         confirmed: fields.all("confirmed").map(str::to_owned).collect(),
     }
@@ -201,7 +214,12 @@ pub fn with_errors(mut form: Deploy, errors: &[Error]) -> Deploy {
             ("name", &mut form.name),
             ("machine", &mut form.machine),
             ("curfew", &mut form.curfew),
+            ("mode", &mut form.modes.mode),
         ];
+        let mut numbers: Vec<_> = form.modes.fields.iter_mut().map(|n| (n.name, &mut n.field)).collect();
+        if at_field(error, &mut numbers) {
+            continue;
+        }
         if !at_field(error, &mut fields) {
             form.told.push(Told::from(error));
         }
@@ -228,7 +246,7 @@ pub fn with_cautions(
             confirmed: confirmed.contains(&c.code),
         })
         .collect();
-    let mut price = price_line(quote, curfew, now);
+    let mut price = lasting_price_line(quote, curfew, now);
     // They stand above, to be ticked.
     price.cautions.clear();
     form.price = Some(price);

@@ -6,6 +6,7 @@ pub mod labs;
 pub mod machines;
 pub mod metrics;
 pub mod run;
+pub mod serving;
 pub mod settings;
 pub mod shell;
 pub mod sweep;
@@ -21,8 +22,8 @@ use curfew_core::provider::Quote;
 use curfew_core::resource::ResourceKey;
 use curfew_core::run::Failure;
 use curfew_core::{AccountId, CloudId, Cost, Error, Gap, Money, RegionName, Timestamp, say};
-use jiff::Zoned;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Zoned};
 
 /// A resource's key as a form sends it. Ids are a provider's, verbatim, and may hold what HTML does not carry
 /// unharmed (control characters, line ends), so each part is percent-encoded.
@@ -113,11 +114,21 @@ pub(crate) fn price_line(quote: &Quote, curfew: Timestamp, now: &Zoned) -> Price
     let at_most: Cost<Money> = quote.rate.clone().map(|rate| rate.over(left));
     PriceLine {
         hour: Some(Price::of(&quote.rate, zone)),
+        lasting: None,
+        by_use: quote.by_use.as_ref().map(|u| (u.of.clone(), Price::of(&u.cost, zone))),
         at_most: Some(Price::of(&at_most, zone)).filter(|p| p.known),
         home: format!("Goes home {}, {}.", at(curfew, now), quote.enforcer),
         cautions: quote.cautions.iter().map(|c| (Text::from(&c.says), Text::from(&c.risk))).collect(),
         missing: String::new(),
     }
+}
+
+/// The same of what lasts until it is ended: what it comes to in a day, and in a month of 730 hours.
+pub(crate) fn lasting_price_line(quote: &Quote, curfew: Timestamp, now: &Zoned) -> PriceLine {
+    let zone = now.time_zone();
+    let hours = |n: i64| Price::of(&quote.rate.clone().map(|rate| rate.over(SignedDuration::from_hours(n))), zone);
+    let lasting = (hours(24), hours(730));
+    PriceLine { lasting: Some(lasting).filter(|l| l.0.known), ..price_line(quote, curfew, now) }
 }
 
 /// Puts an error's sentence at its field. `false`: no such field here.

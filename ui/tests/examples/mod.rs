@@ -243,6 +243,28 @@ pub(crate) fn report() -> SweepReport {
     }
 }
 
+/// As a provider with two ways to serve offers them.
+pub(crate) static MODES: [curfew_core::ServingMode; 2] = [
+    curfew_core::mode::REAL_TIME,
+    curfew_core::ServingMode {
+        id: "by-request",
+        title: "By request",
+        says: "Costs nothing while nobody asks; each request is billed by its time and the memory.",
+        machine: false,
+        later: true,
+        fields: &[curfew_core::ModeField {
+            name: "memory",
+            title: "Memory",
+            unit: "MB",
+            hint: "1024 to 6144 in steps of 1024",
+            usual: 2048,
+            from: 1024,
+            to: 6144,
+            step: 1024,
+        }],
+    },
+];
+
 pub(crate) fn endpoint(id: &str, state: EndpointState) -> EndpointView {
     let over = state.is_over();
     EndpointView {
@@ -251,6 +273,7 @@ pub(crate) fn endpoint(id: &str, state: EndpointState) -> EndpointView {
             model: ModelSource::Run { run: "iris-7f3a".parse().unwrap(), archive: "/home/lab-03/model.tar.gz".into() },
             script: Some("/home/lab-03/projects/iris/inference.py".into()),
             machine: MachineRef::local(),
+            mode: curfew_core::Mode::default(),
             curfew: at(330),
             confirmed: vec![],
             intent: "i-def".parse().unwrap(),
@@ -279,6 +302,7 @@ pub(crate) fn endpoint(id: &str, state: EndpointState) -> EndpointView {
             versions: vec![("python".into(), "3.11.7".into()), ("scikit-learn".into(), "1.5.2".into())],
         },
         place: "This computer".into(),
+        mode: Some(curfew_core::mode::REAL_TIME),
         lab: None,
     }
 }

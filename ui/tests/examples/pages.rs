@@ -2,9 +2,9 @@
 
 use super::machines as by_hand;
 use super::{
-    Decimal, EndpointState, Enforcer, ErrorKind, LONG, NASTY, Name, ResourceKey, RunState, RunView, at, dear_run,
-    endpoint, failed_run, frame, free, lab_report, many_runs, now, outcomes, plan, report, run, session, spark,
-    today_dear, today_empty, today_local, zone,
+    Decimal, EndpointState, Enforcer, ErrorKind, LONG, MODES, NASTY, Name, ResourceKey, RunState, RunView, at,
+    dear_run, endpoint, failed_run, frame, free, lab_report, many_runs, now, outcomes, plan, report, run, session,
+    spark, today_dear, today_empty, today_local, zone,
 };
 use curfew_core::provider::{Caution, Quote};
 use curfew_core::{Error, Home};
@@ -124,7 +124,10 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
             endpoint("gone", EndpointState::Stopped),
         ]
     };
-    let deploy = |typed: &str| views::endpoint::deploy(&Fields::parse(typed.as_bytes()), &choices, &some(), &now());
+    let deploy = |typed: &str| {
+        let modes = &MODES;
+        views::endpoint::deploy(&Fields::parse(typed.as_bytes()), &choices, modes, &some(), &now())
+    };
     add("endpoints", &|| {
         let rows = endpoints().iter().map(|e| views::endpoint::row(e, &now())).collect();
         Html::of(&Endpoints { shell: frame(&local, "endpoints", "Endpoints"), rows, form: deploy("") })
@@ -134,6 +137,30 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         let form = views::endpoint::with_cautions(form, &quote(), &[], at(330), &now());
         Html::of(&Endpoints { shell: frame(&local, "endpoints", "Endpoints"), rows: vec![], form })
     });
+    add("endpoints-mode", &|| {
+        let mut form = deploy("model=iris-7f3a&mode=by-request&memory=1500");
+        let error = MODES[1].fields[0].number("1500").unwrap_err();
+        let mut quote = quote();
+        quote.cautions.clear();
+        quote.rate = curfew_core::Cost::NotBilled { note: "it costs nothing while nobody asks".into() };
+        quote.by_use = Some(curfew_core::provider::UsePrice {
+            of: "1,000 requests of 100 ms each".into(),
+            cost: curfew_core::Cost::Unknown { why: "the price list here has no such price".into() },
+        });
+        form = views::endpoint::with_cautions(form, &quote, &[], at(330), &now());
+        form = views::endpoint::with_errors(form, &[error]);
+        Html::of(&Endpoints { shell: frame(&local, "endpoints", "Endpoints"), rows: vec![], form })
+    });
+    let id: curfew_core::EndpointId = "iris-demo".parse().unwrap();
+    let id = &id;
+    add("figures", &|| Html::of(&views::serving::figures(id, Ok(Some(figures())), &now())));
+    add("figures-unread", &|| {
+        let error = Error::new(ErrorKind::PermissionDenied, "read how it is used", "this account may not do that");
+        Html::of(&views::serving::figures(id, Err(error), &now()))
+    });
+    let ticket = curfew_core::endpoint::Ticket { id: "17~a.out~b".into(), place: "s3://lab/answers/a<b>.out".into() };
+    let ticket = &ticket;
+    add("answer-later", &|| Html::of(&views::serving::later(id, ticket, Ok(None))));
     let ask = |typed: &str| views::endpoint::ask("iris-demo", &Fields::parse(typed.as_bytes()));
     add("endpoint", &|| {
         let mut ask = ask("kind=csv&body=5.1,3.5,1.4,0.2");
@@ -297,6 +324,32 @@ pub(crate) fn metrics() -> Vec<MetricRow> {
     ]
 }
 
+pub(crate) fn figures() -> curfew_core::endpoint::Figures {
+    use curfew_core::endpoint::{Figure, Figures};
+    let points = |values: &[f64]| (0..).zip(values).map(|(i, v)| (at(i * 10 - 60), *v)).collect();
+    let figure = |title: &str, unit: &str, value, of: &str, values: &[f64]| Figure {
+        name: title.to_lowercase(),
+        title: title.into(),
+        unit: unit.into(),
+        value,
+        of: of.into(),
+        points: points(values),
+        missing: None,
+    };
+    let mut gpu = figure("GPU", "%", None, "newest", &[]);
+    gpu.missing = Some("AWS has measured nothing yet".into());
+    Figures {
+        as_of: at(0),
+        since: at(-60),
+        step_s: 600,
+        items: vec![
+            figure("Requests", "", Some(1204.0), "in this time", &[3.0, 200.0, 801.0, 200.0]),
+            figure("Median latency", "ms", Some(3.14), "newest", &[9.0, 4.0, 3.2, 3.14]),
+            gpu,
+        ],
+    }
+}
+
 pub(crate) fn quote() -> Quote {
     Quote {
         rate: free(),
@@ -317,6 +370,7 @@ pub(crate) fn quote() -> Quote {
             },
         ],
         enforcer: Enforcer::Supervisor,
+        by_use: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod ec2;
 mod products;
 
 use crate::aws::{Aws, Clients, Inner};
+use crate::quota::SERVERLESS_CONCURRENCY;
 use crate::retry::call;
 use async_trait::async_trait;
 use aws_sdk_sagemaker::types::TrainingJobStatus;
@@ -96,7 +97,10 @@ impl Inner {
         for quota in quotas {
             let name = &quota.name;
             // Only what was counted: quotas of other uses stay unknown.
-            if name.ends_with(" job usage") && name.contains("training") || name.ends_with(" for endpoint usage") {
+            if name.ends_with(" job usage") && name.contains("training")
+                || name.ends_with(" for endpoint usage")
+                || name == SERVERLESS_CONCURRENCY
+            {
                 quota.used = Some(Decimal::from(used.get(name).copied().unwrap_or(0)));
             }
         }
@@ -112,8 +116,17 @@ impl Inner {
             let kind = if spot { "spot training" } else { "training" };
             *used.entry(format!("{machine} for {kind} job usage")).or_default() += count;
         }
-        for (machine, count) in endpoints(cx, &clients).await? {
-            *used.entry(format!("{machine} for endpoint usage")).or_default() += count;
+        for (name, count) in endpoints(cx, &clients).await? {
+            *used.entry(name).or_default() += count;
+        }
+        Ok(used)
+    }
+
+    /// The same of endpoints alone.
+    pub(crate) async fn endpoints_in_use(&self, cx: &Cx, region: &RegionName) -> Result<BTreeMap<String, u32>> {
+        let mut used = BTreeMap::new();
+        for (name, count) in endpoints(cx, &self.at(region)).await? {
+            *used.entry(name).or_default() += count;
         }
         Ok(used)
     }
@@ -143,6 +156,7 @@ async fn jobs(cx: &Cx, clients: &Clients) -> Result<Vec<(String, bool, u32)>> {
     }
 }
 
+/// The name of a quota, and how much of it one endpoint uses.
 async fn endpoints(cx: &Cx, clients: &Clients) -> Result<Vec<(String, u32)>> {
     const WHAT: &str = "count what is in use";
     let (mut found, mut token) = (Vec::new(), None::<String>);
@@ -156,8 +170,12 @@ async fn endpoints(cx: &Cx, clients: &Clients) -> Result<Vec<(String, u32)>> {
             let config =
                 call(cx, WHAT, || clients.sagemaker.describe_endpoint_config().endpoint_config_name(config).send());
             for variant in config.await?.production_variants() {
-                let Some(machine) = variant.instance_type() else { continue };
-                found.push((machine.as_str().to_owned(), variant.initial_instance_count().unwrap_or(1).unsigned_abs()));
+                if let Some(machine) = variant.instance_type() {
+                    let count = variant.initial_instance_count().unwrap_or(1).unsigned_abs();
+                    found.push((format!("{} for endpoint usage", machine.as_str()), count));
+                } else if let Some(count) = variant.serverless_config().and_then(|s| s.max_concurrency()) {
+                    found.push((SERVERLESS_CONCURRENCY.to_owned(), count.unsigned_abs()));
+                }
             }
         }
         token = page.next_token;

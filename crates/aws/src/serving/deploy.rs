@@ -1,6 +1,6 @@
 //! Making an endpoint: model, configuration, endpoint, in this order, each once.
 
-use super::{Bring, Places, Record, VARIANT, bring, handle, machine, no_endpoint};
+use super::{Bring, Places, Record, bring, handle, mode, no_endpoint};
 use crate::aws::Inner;
 use crate::error::from_sdk;
 use crate::job::Places as RunPlaces;
@@ -8,7 +8,7 @@ use crate::names::{TAG_CURFEW, TAG_INTENT, TAG_OWNER, tag_value};
 use crate::retry;
 use crate::store::Store;
 use crate::{pack, role, upload};
-use aws_sdk_sagemaker::types::{ContainerDefinition, ProductionVariant, ProductionVariantInstanceType, Tag};
+use aws_sdk_sagemaker::types::{ContainerDefinition, Tag};
 use curfew_core::endpoint::{EndpointHandle, EndpointSpec, ModelSource};
 use curfew_core::error::Bill;
 use curfew_core::{Cx, Error, ErrorKind, RegionName, Result};
@@ -91,13 +91,8 @@ impl Inner {
             .environment("PYTHONUNBUFFERED", "1")
             .build();
         let tags = tags(spec);
-        let variant = ProductionVariant::builder()
-            .variant_name(VARIANT)
-            .model_name(name)
-            .instance_type(ProductionVariantInstanceType::from(machine(spec)?))
-            .initial_instance_count(1)
-            .initial_variant_weight(1.0)
-            .build();
+        let variant = mode::variant(spec)?;
+        let answers = mode::answers(spec, store);
 
         let model =
             || client.create_model().model_name(name).primary_container(container.clone()).execution_role_arn(&role);
@@ -111,6 +106,7 @@ impl Inner {
                 .create_endpoint_config()
                 .endpoint_config_name(name)
                 .production_variants(variant.clone())
+                .set_async_inference_config(answers.clone())
                 .set_tags(Some(tags.clone()))
                 .send();
             async { send.await.map(drop).map_err(|e| from_sdk("deploy", &e)) }
@@ -156,7 +152,11 @@ impl Inner {
             round += 1;
             let waits = role::not_known_yet(&error, role);
             if round > if waits { 40 } else { 4 } || !(waits || retry::again(&error)) {
-                return Err(self.explain_quota(cx, region, error, machine(spec)?, "endpoint usage").await);
+                return Err(match mode::machine(spec)? {
+                    Some(machine) => self.explain_quota(cx, region, error, machine, "endpoint usage").await,
+                    None if error.kind() == ErrorKind::Quota => error.bill(Bill::NothingStarted),
+                    None => error,
+                });
             }
             retry::pause(if waits { 4 } else { round }).await;
         }

@@ -1,6 +1,6 @@
 //! Which image serves a model.
 
-use super::{Bring, bring, machine};
+use super::{Bring, bring, mode};
 use crate::aws::Inner;
 use crate::images::{self, Chosen};
 use crate::machines;
@@ -15,7 +15,7 @@ impl Inner {
         spec: &EndpointSpec,
         region: &RegionName,
     ) -> Result<(Chosen, Option<String>)> {
-        let gpu = machines::has_gpu(machine(spec)?);
+        let gpu = mode::machine(spec)?.is_some_and(machines::has_gpu);
         if let ModelSource::Run { run, archive } = &spec.model
             && archive.starts_with("s3://")
             && let Some(record) = self.run_record(cx, region, run).await?

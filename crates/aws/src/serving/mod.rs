@@ -4,19 +4,24 @@
 mod deploy;
 mod ending;
 mod image;
+pub(crate) mod mode;
 mod status;
 
 use crate::aws::{Aws, Inner};
 use crate::images::Chosen;
+use crate::log;
 use crate::names::{ENDPOINTS, endpoint_folder};
 use crate::retry::call;
-use crate::{log, machines};
 use async_trait::async_trait;
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
-use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointStatus, Invocation, ModelSource, Reply};
+use curfew_core::endpoint::{
+    Asked, EndpointHandle, EndpointSpec, EndpointStatus, Figures, Invocation, ModelSource, Reply,
+};
 use curfew_core::provider::{Caution, Quote, Serving};
 use curfew_core::run::LogChunk;
-use curfew_core::{Cx, EndpointId, Enforcer, Error, ErrorKind, RegionName, Result, Sweep, Timestamp};
+use curfew_core::{
+    Cx, EndpointId, Enforcer, Error, ErrorKind, MachineRef, Mode, RegionName, Result, ServingMode, Sweep, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +44,10 @@ pub(crate) struct Places {
     pub stop: String,
     pub code: String,
     pub model: String,
+    /// Questions to an endpoint that answers later, its answers, and what went wrong.
+    pub questions: String,
+    pub answers: String,
+    pub failures: String,
 }
 
 impl Places {
@@ -50,6 +59,9 @@ impl Places {
             stop: format!("{folder}stop.json"),
             code: format!("{folder}code/sourcedir.tar.gz"),
             model: format!("{folder}model/model.tar.gz"),
+            questions: format!("{folder}asked/"),
+            answers: format!("{folder}answers/"),
+            failures: format!("{folder}failures/"),
             folder,
         }
     }
@@ -57,6 +69,12 @@ impl Places {
 
 #[async_trait]
 impl Serving for Aws {
+    fn modes(&self) -> &'static [ServingMode] {
+        &mode::MODES
+    }
+    fn place(&self, machine: &MachineRef, mode: &Mode) -> Result<MachineRef> {
+        mode::place(machine, mode)
+    }
     async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote> {
         cx.check("check the endpoint")?;
         Ok(self.inner.check_endpoint(cx, spec).await?.1)
@@ -101,6 +119,18 @@ impl Serving for Aws {
         cx.check("ask the model")?;
         self.inner.invoke(cx, &self.inner.region_in(&endpoint.native), &endpoint.id, request).await
     }
+    async fn ask(&self, cx: &Cx, endpoint: &EndpointHandle, request: &Invocation) -> Result<Asked> {
+        cx.check("ask the model")?;
+        self.inner.ask(cx, &self.inner.region_in(&endpoint.native), &endpoint.id, request).await
+    }
+    async fn answer(&self, cx: &Cx, endpoint: &EndpointHandle, ticket: &str) -> Result<Option<Reply>> {
+        cx.check("fetch the answer")?;
+        self.inner.answer(cx, &self.inner.region_in(&endpoint.native), &endpoint.id, ticket).await
+    }
+    async fn figures(&self, cx: &Cx, endpoint: &EndpointHandle) -> Result<Option<Figures>> {
+        cx.check("read its figures")?;
+        self.inner.figures(cx, &self.inner.region_in(&endpoint.native), &endpoint.id).await.map(Some)
+    }
     async fn stop(&self, cx: &Cx, endpoint: &EndpointHandle, why: &str) -> Result<()> {
         cx.check("stop the endpoint")?;
         self.inner.stop_endpoint(cx, &self.inner.region_in(&endpoint.native), &endpoint.id, why).await
@@ -127,15 +157,6 @@ pub(crate) fn log_group(id: &EndpointId) -> String {
 
 fn no_endpoint(id: &EndpointId, operation: &'static str) -> Error {
     Error::new(ErrorKind::NotFound, operation, format!("AWS has no endpoint {id}"))
-}
-
-fn machine(spec: &EndpointSpec) -> Result<&str> {
-    let name = spec.machine.machine.as_deref().unwrap_or_default();
-    if spec.machine.service.as_deref().is_some_and(|s| s != "sagemaker") || !name.starts_with("ml.") {
-        return Err(Error::input("machine", format!("SageMaker has no machine {}", spec.machine))
-            .next("Its machines begin with ml., such as aws:ml.t2.medium"));
-    }
-    Ok(name)
 }
 
 /// Where the model's archive will be, and what has to be packed or uploaded for that.
@@ -189,7 +210,7 @@ impl Inner {
 
     async fn check_endpoint(&self, cx: &Cx, spec: &EndpointSpec) -> Result<(Record, Quote)> {
         let region = self.region_of(&spec.machine)?;
-        let machine = machine(spec)?;
+        let rate = mode::rate(spec, &region)?;
         if spec.curfew <= cx.now() {
             let what = format!("the curfew {} is in the past", spec.curfew.strftime("%Y-%m-%d %H:%M:%SZ"));
             return Err(Error::input("curfew", what));
@@ -201,7 +222,7 @@ impl Inner {
             return Err(Error::input("script", format!("there is no script {}", script.display())));
         }
         let (image, word) = self.serving_image(cx, spec, &region).await?;
-        let mut cautions = Vec::new();
+        let mut cautions = Vec::from_iter(self.check_endpoint_quota(cx, &region, spec).await?);
         if let Some(says) = word {
             cautions.push(Caution {
                 code: "image-version".into(),
@@ -213,11 +234,14 @@ impl Inner {
         cautions.push(Caution {
             code: "only-while-on".into(),
             says: "Its curfew is held by Curfew on this computer, and so only while this computer is on.".into(),
-            risk: "An endpoint costs the same every hour, asked or not, until it is deleted.".into(),
+            risk: if mode::is_serverless(&spec.mode) {
+                "After it, whoever asks is answered and billed, until it is deleted.".into()
+            } else {
+                "An endpoint costs the same every hour, asked or not, until it is deleted.".into()
+            },
             ask: false,
         });
-        let rate = machines::rate(region.as_str(), machine, "Hosting", 1);
-        let quote = Quote { rate, cautions, enforcer: Enforcer::OnlyWhileOn };
+        let quote = Quote { rate, cautions, enforcer: Enforcer::OnlyWhileOn, by_use: mode::by_use(spec, &region) };
         Ok((Record { spec: spec.clone(), image, created: cx.now() }, quote))
     }
 

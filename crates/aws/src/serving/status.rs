@@ -1,14 +1,17 @@
 //! How an endpoint stands, and its curfew.
 
-use super::{Places, Record, log_group, machine, no_endpoint};
+use super::{Places, Record, log_group, mode, no_endpoint};
 use crate::aws::Inner;
 use crate::clock::timestamp;
 use crate::store::Store;
 use crate::training::BEGINS_WITHIN;
-use crate::{failure, log, machines};
+use crate::{failure, log};
 use aws_sdk_sagemaker::types::EndpointStatus as Stands;
-use curfew_core::endpoint::{EndpointState, EndpointStatus};
-use curfew_core::{Cost, Curfew, Cx, EndpointId, Enforcer, Error, ErrorKind, RegionName, Result, Timestamp};
+use curfew_core::endpoint::{EndpointState, EndpointStatus, Traffic};
+use curfew_core::{
+    Cost, Curfew, Cx, EndpointId, Enforcer, Error, ErrorKind, HourlyRate, Money, RegionName, Result, Timestamp,
+};
+use jiff::SignedDuration;
 
 impl Inner {
     pub(super) async fn endpoint_status(
@@ -26,8 +29,7 @@ impl Inner {
             self.forget_record(&store, &places.record);
             return Err(no_endpoint(id, WHAT));
         }
-        let machine = machine(&record.spec)?;
-        let rate = machines::rate(region.as_str(), machine, "Hosting", 1);
+        let rate = mode::rate(&record.spec, region)?;
         let at = self.endpoint_curfew(cx, &store, &record, &places).await?;
         let mut status = EndpointStatus {
             state: EndpointState::Creating,
@@ -39,7 +41,7 @@ impl Inner {
             url: None,
             traffic: None,
             curfew: Some(Curfew { at, enforcer: Enforcer::OnlyWhileOn }),
-            rate,
+            rate: rate.clone(),
             so_far: Cost::NotBilled { note: "an endpoint that is being made is not billed".into() },
             versions: vec![(record.image.framework.clone(), record.image.version.clone())],
         };
@@ -54,7 +56,7 @@ impl Inner {
                     status.ended = Some(note.at.max(record.created));
                     status.ended_by = Some(note.why);
                     let lived = note.at.duration_since(record.created);
-                    status.so_far = machines::rate(region.as_str(), machine, "Hosting", 1).map(|r| r.over(lived));
+                    status.so_far = so_far(&record, rate, lived, None);
                 }
                 None if begun || old => {
                     status.state = EndpointState::Lost;
@@ -84,10 +86,10 @@ impl Inner {
             }
             EndpointState::InService => {
                 let since = found.last_modified_time().map_or(created, timestamp).max(created);
-                let rate = machines::rate(region.as_str(), machine, "Hosting", 1);
-                // Billed from when it came into service; an update does not begin it anew, so the making counts along.
-                status.so_far = rate.map(|r| r.over(cx.now().duration_since(since.min(cx.now()))));
+                let lived = cx.now().duration_since(since.min(cx.now()));
                 status.traffic = self.traffic(cx, region, id, created).await;
+                // Billed from when it came into service; an update does not begin it anew, so the making counts along.
+                status.so_far = so_far(&record, rate, lived, status.traffic.as_ref());
             }
             EndpointState::Failed => {
                 let logs = self.at(region).logs.clone();
@@ -124,5 +126,16 @@ impl Inner {
         let store = self.store(cx, region).await?;
         store.put_json(cx, &format!("{}curfew.json", Places::of(id).folder), &at).await?;
         Ok(Enforcer::OnlyWhileOn)
+    }
+}
+
+/// What it has cost. One that is billed by request has cost what its requests have, of which AWS tells nothing here.
+fn so_far(record: &Record, rate: Cost<HourlyRate>, lived: SignedDuration, traffic: Option<&Traffic>) -> Cost<Money> {
+    if !mode::is_serverless(&record.spec.mode) {
+        return rate.map(|r| r.over(lived));
+    }
+    match traffic.map(|t| t.requests) {
+        Some(0) => Cost::NotBilled { note: "nobody has asked it yet".into() },
+        _ => Cost::Unknown { why: "each request is billed by its time, which AWS tells a day later".into() },
     }
 }

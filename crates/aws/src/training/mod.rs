@@ -192,7 +192,7 @@ impl Inner {
         if let (true, Cost::Estimated { basis, .. }) = (spot, &mut rate) {
             basis.push_str(", on demand; spot costs less, and how much is told at the end");
         }
-        let quote = Quote { rate, cautions, enforcer: enforcer() };
+        let quote = Quote { rate, cautions, enforcer: enforcer(), by_use: None };
         let inference = spec.dir.join("inference.py").is_file();
         let record = Record { spec: spec.clone(), image, shape: wishes.aws, inference, created: now, ceiling_s };
         Ok((record, quote))

@@ -122,6 +122,7 @@ impl Bench {
             model,
             script: None,
             machine: machine("aws:ml.t2.medium"),
+            mode: curfew_core::Mode::default(),
             curfew: self.cx.now() + SignedDuration::from_hours(2),
             confirmed: Vec::new(),
             intent: IntentId::new(format!("i-{name}")).unwrap(),

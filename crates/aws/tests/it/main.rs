@@ -5,3 +5,4 @@ mod contract;
 mod faults;
 mod market;
 mod refusals;
+mod serving;

@@ -9,7 +9,7 @@ use curfew_core::{Error, ErrorKind, Notice, Sweep};
 use serde_json::json;
 
 /// The account after a refusal: no run, no endpoint, no config, no model.
-async fn nothing_is_left(bench: &Bench) {
+pub(crate) async fn nothing_is_left(bench: &Bench) {
     for kind in bench.aws.kinds() {
         if ["bucket", "role"].contains(&kind.sheet().id) {
             continue;

@@ -152,6 +152,7 @@ impl Bench {
             model,
             script: None,
             machine: MachineRef::local(),
+            mode: curfew_core::Mode::default(),
             curfew: Timestamp::now() + SignedDuration::from_hours(4),
             confirmed: Vec::new(),
             intent: IntentId::new(format!("endpoint-intent-{n}")).unwrap(),

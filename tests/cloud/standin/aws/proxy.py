@@ -134,6 +134,8 @@ class Handler(BaseHTTPRequestHandler):
             seen = Identified(None, None, None, "json", {})
         entry.update(service=seen.service, op=seen.operation, region=seen.region, proto=seen.protocol)
         entry["attempt"] = headers.get("amz-sdk-request", "")
+        if seen.service == "sagemaker" and (seen.operation or "").startswith("Create"):
+            entry["params"] = seen.params  # so that tests see what was asked for
         if not seen.service and not bad:
             bad.append("no SigV4 credential scope (or unknown service): cannot tell the service")
         elif seen.service and seen.protocol != "s3" and not bad:

@@ -307,13 +307,14 @@ def store_answer(place, given, endpoint, asynchronous):
             body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
             headers = {"Content-Type": given.get("content_type"), "Accept": given.get("accept")}
             server = endpoint.choose(None)
-            status, _, answer = server.invoke(body, {n: v for n, v in headers.items() if v})
+            status, answered, answer = server.invoke(body, {n: v for n, v in headers.items() if v})
         except Exception as error:  # whatever it is belongs into the failure object
-            status, answer = 500, str(error).encode()
+            status, answered, answer = 500, {}, str(error).encode()
         target = where["output"] if status == 200 else where.get("failure")
         if target:
             bucket, key = split_s3(target)
-            s3.put_object(Bucket=bucket, Key=key, Body=answer)
+            kind = answered.get("Content-Type", "application/octet-stream")
+            s3.put_object(Bucket=bucket, Key=key, Body=answer, ContentType=kind)
 
     threading.Thread(target=work, daemon=True).start()
     return where

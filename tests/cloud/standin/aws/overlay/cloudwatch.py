@@ -1,7 +1,7 @@
 """CloudWatch finds a metric only by all of its dimensions: Invocations by EndpointName alone is nothing. Moto also
 finds it by some of them, which would hide the mistake."""
 
-from .registry import on
+from .registry import on, seconds
 
 
 def _exists(call, namespace, name, dimensions):
@@ -28,12 +28,30 @@ def statistics(call):
 
 @on("cloudwatch", "GetMetricData")
 def data(call):
-    queries = []
+    queries, percentiles = [], {}
     for query in call.params["MetricDataQueries"]:
         metric = query.get("MetricStat", {}).get("Metric")
         if metric and not _exists(call, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", [])):
             label = query.get("Label") or metric["MetricName"]
             nothing = {**query["MetricStat"], "Metric": {"Namespace": metric["Namespace"], "MetricName": "-"}}
             query = {**query, "Label": label, "MetricStat": nothing}
+        stat = query.get("MetricStat", {})
+        if stat.get("Stat", "").startswith("p"):
+            percentiles[query["Id"]] = float(stat["Stat"][1:]), stat["Period"]
+            # moto has no percentiles: they are taken of the means of a twelfth of the period each
+            query = {**query, "MetricStat": {**stat, "Stat": "Average", "Period": max(1, stat["Period"] // 12)}}
         queries.append(query)
-    return call.forward({**call.params, "MetricDataQueries": queries})
+    answer = call.forward({**call.params, "MetricDataQueries": queries})
+    for result in answer.get("MetricDataResults", []):
+        if result["Id"] in percentiles:
+            _percentile(result, *percentiles[result["Id"]])
+    return answer
+
+
+def _percentile(result, percent, period):
+    periods = {}
+    for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+        periods.setdefault(int(seconds(at)) // period * period, []).append(value)
+    result["Timestamps"] = sorted(periods)
+    ranks = {at: min(len(values) - 1, int(len(values) * percent / 100)) for at, values in periods.items()}
+    result["Values"] = [sorted(periods[at])[ranks[at]] for at in sorted(periods)]

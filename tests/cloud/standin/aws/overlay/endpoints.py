@@ -114,17 +114,23 @@ def _plan(call, config_name):
     return variants, None
 
 
+CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
+
+
 def _check_quota(call, name, config_name):
-    config = call.memory("ec").get(config_name, {})
-    for variant in config.get("ProductionVariants", []):
-        kind, use = variant.get("InstanceType"), 0
-        if not kind:
-            continue
-        for other, record in call.memory("ep").items():
-            used = call.memory("ec").get(record["config"], {}).get("ProductionVariants", [])
-            if other != name:
-                use += sum(v.get("InitialInstanceCount", 1) for v in used if v.get("InstanceType") == kind)
-        check_limit(call, kind + " for endpoint usage", use, variant.get("InitialInstanceCount", 1))
+    others = []
+    for other, record in call.memory("ep").items():
+        if other != name:
+            others += call.memory("ec").get(record["config"], {}).get("ProductionVariants", [])
+    for variant in call.memory("ec").get(config_name, {}).get("ProductionVariants", []):
+        kind, serverless = variant.get("InstanceType"), variant.get("ServerlessConfig")
+        if kind:
+            use = sum(v.get("InitialInstanceCount", 1) for v in others if v.get("InstanceType") == kind)
+            check_limit(call, kind + " for endpoint usage", use, variant.get("InitialInstanceCount", 1))
+        if serverless:
+            check_limit(call, "Memory size in MB per serverless endpoint", 0, serverless["MemorySizeInMB"], "MBs")
+            use = sum(v["ServerlessConfig"]["MaxConcurrency"] for v in others if v.get("ServerlessConfig"))
+            check_limit(call, CONCURRENCY, use, serverless["MaxConcurrency"], "Units")
 
 
 @on("sagemaker", "CreateEndpoint")

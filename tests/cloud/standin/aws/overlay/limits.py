@@ -47,16 +47,16 @@ def _is_on(call, job):
     return life(job, call.world.now(), call.world.settings).status not in ENDED
 
 
-def check_limit(call, quota_name, use, wanted):
+def check_limit(call, quota_name, use, wanted, unit="Instances"):
     """A quota that nobody seeded has no limit here."""
     for quota in call.world.data["quotas"].get("sagemaker", []):
         if quota["QuotaName"] == quota_name and use + wanted > quota["Value"]:
             raise AwsError(
                 "ResourceLimitExceeded",
-                "The account-level service limit '%s' is %d Instances, with current utilization of %d Instances and a "
-                "request delta of %d Instances. Please use AWS Service Quotas to request an increase for this quota. "
+                "The account-level service limit '%s' is %d %s, with current utilization of %d %s and a "
+                "request delta of %d %s. Please use AWS Service Quotas to request an increase for this quota. "
                 "If AWS Service Quotas is not available, contact AWS support to request an increase for this quota."
-                % (quota_name, quota["Value"], use, wanted),
+                % (quota_name, quota["Value"], unit, use, unit, wanted, unit),
             )
 
 
