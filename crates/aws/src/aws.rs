@@ -38,6 +38,7 @@ pub(crate) struct Inner {
 pub(crate) struct Known {
     pub buckets: HashMap<RegionName, String>,
     pub role: Option<String>,
+    pub attached: HashMap<RegionName, (curfew_core::Timestamp, crate::attached::Attached)>,
     pub quotas: HashMap<RegionName, (curfew_core::Timestamp, Arc<std::collections::BTreeMap<String, f64>>)>,
 }
 
@@ -49,6 +50,7 @@ pub(crate) struct Clients {
     pub s3: aws_sdk_s3::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
     pub cloudwatch: aws_sdk_cloudwatch::Client,
+    pub scaling: aws_sdk_applicationautoscaling::Client,
     pub quotas: aws_sdk_servicequotas::Client,
     pub iam: aws_sdk_iam::Client,
 }
@@ -110,6 +112,7 @@ impl Inner {
             s3: aws_sdk_s3::Client::from_conf(s3),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(&config),
+            scaling: aws_sdk_applicationautoscaling::Client::new(&config),
             quotas: aws_sdk_servicequotas::Client::new(&config),
             iam: aws_sdk_iam::Client::new(&config),
         }

@@ -9,6 +9,7 @@
 //! - [`Aws`] is the provider, one for each account.
 
 pub mod accounts;
+mod attached;
 mod aws;
 mod bucket;
 mod clock;

@@ -4,6 +4,7 @@ use crate::app;
 use crate::args::{Deploy, EndpointVerb, Invoke};
 use crate::out::{Exit, Failed, ask, cost, line, note, print_json, rate, table};
 use curfew_core::endpoint::{Asked, EndpointState, Invocation, Reply, Ticket};
+use curfew_core::plan::{Outcome, OutcomeResult};
 use curfew_core::{Cx, EndpointId, Error, ErrorKind, say};
 use curfew_engine::{DeployRequest, EndpointView, Engine};
 use jiff::SignedDuration;
@@ -182,8 +183,15 @@ pub(crate) async fn endpoint(verb: EndpointVerb, json: bool) -> Result<Exit, Fai
             if !yes && !ask(&format!("End {id} and remove all of it?")) {
                 return Ok(Exit::Failed);
             }
-            let outcome = engine.remove(&cx, &engine.endpoint_key(&id).await?).await?;
-            return crate::runs::removed(&outcome, json);
+            let key = engine.endpoint_key(&id).await?;
+            let mut outcomes = engine.remove_all(&cx, &engine.endpoint_keys(&cx, &id).await?).await?;
+            // What it is asked for comes last, and is what JSON tells; the rest is what it consisted of.
+            let own = outcomes.iter().position(|o| o.key == key).map(|at| outcomes.remove(at));
+            for outcome in &outcomes {
+                crate::runs::removed(outcome, false)?;
+            }
+            let gone = || Outcome { key, name: id.to_string(), result: OutcomeResult::AlreadyGone };
+            return crate::runs::removed(&own.unwrap_or_else(gone), json);
         }
     }
     Ok(Exit::Done)

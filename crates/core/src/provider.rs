@@ -175,6 +175,10 @@ pub trait Serving: Send + Sync {
     }
     /// Ends it; nothing costs any more. What remains (files, a config) is the sweep's to remove.
     async fn stop(&self, cx: &Cx, endpoint: &EndpointHandle, why: &str) -> Result<()>;
+    /// The things that an endpoint consists of, by the ids of their kinds and their own.
+    fn parts(&self, id: &EndpointId) -> Vec<(&'static str, String)> {
+        vec![("endpoint", id.to_string())]
+    }
     /// Ends it and removes all of it, in the right order.
     async fn delete(&self, cx: &Cx, endpoint: &EndpointHandle) -> Result<()>;
     /// Moves its curfew.

@@ -77,16 +77,21 @@ impl Engine {
 
     /// Removes one resource by its key: a plan of one, which the caller has had confirmed.
     pub async fn remove(&self, cx: &Cx, key: &ResourceKey) -> Result<Outcome> {
-        let plan = self.freeze(cx, std::slice::from_ref(key), None).await?;
-        if let Some(gap) = plan.gaps.first() {
-            return Err(Error::new(gap.kind, "look at it again", gap.reason.clone()));
-        }
-        let outcome = self.run_plan(cx, &plan).await?.pop();
+        let outcome = self.remove_all(cx, std::slice::from_ref(key)).await?.pop();
         Ok(outcome.unwrap_or_else(|| Outcome {
             key: key.clone(),
             name: key.id.clone(),
             result: OutcomeResult::AlreadyGone,
         }))
+    }
+
+    /// Removes several that belong together, in the order of their kinds; what was gone before has no outcome.
+    pub async fn remove_all(&self, cx: &Cx, keys: &[ResourceKey]) -> Result<Vec<Outcome>> {
+        let plan = self.freeze(cx, keys, None).await?;
+        if let Some(gap) = plan.gaps.first() {
+            return Err(Error::new(gap.kind, "look at it again", gap.reason.clone()));
+        }
+        self.run_plan(cx, &plan).await
     }
 
     /// The key of a run of ours, for `run rm`.
@@ -99,6 +104,24 @@ impl Engine {
     pub async fn endpoint_key(&self, id: &EndpointId) -> Result<ResourceKey> {
         let row = self.endpoint_row(id).await?;
         self.key_of(&row.cloud, &row.account, row.spec.machine.region.as_deref(), id.as_str(), "endpoint")
+    }
+
+    /// The keys of all that an endpoint consists of, for its removal: what has its name and was made by something else
+    /// is left out. What cannot be read is in, so that the plan tells it.
+    pub async fn endpoint_keys(&self, cx: &Cx, id: &EndpointId) -> Result<Vec<ResourceKey>> {
+        let row = self.endpoint_row(id).await?;
+        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let region = row.spec.machine.region.as_deref();
+        let mut keys = Vec::new();
+        for (kind, part) in serving.parts(id) {
+            let key = self.key_of(&row.cloud, &row.account, region, &part, kind)?;
+            let other = |r: Resource| r.key.kind != "endpoint" && r.intent.as_ref() != Some(&row.spec.intent);
+            match self.kind_of(&key)?.read(cx, &key.region, &key.id).await {
+                Ok(Some(resource)) if other(resource.clone()) => {}
+                Ok(_) | Err(_) => keys.push(key),
+            }
+        }
+        Ok(keys)
     }
 
     fn key_of(

@@ -194,8 +194,9 @@ pub(crate) async fn stop(State(app): State<App>, Path(endpoint): Path<String>) -
 
 pub(crate) async fn ask_remove(State(app): State<App>, Path(endpoint): Path<String>) -> Answer {
     let endpoint: EndpointId = id(&endpoint, "find the endpoint")?;
-    let key = app.engine().endpoint_key(&endpoint).await?;
-    Ok(Html::of(&remove_form(&app, &key, format!("/endpoints/{endpoint}/remove")).await?).into_response())
+    let keys = app.engine().endpoint_keys(&app.cx(), &endpoint).await?;
+    let form = remove_form(&app, endpoint.as_str(), &keys, format!("/endpoints/{endpoint}/remove")).await?;
+    Ok(Html::of(&form).into_response())
 }
 
 pub(crate) async fn remove(State(app): State<App>, Path(_): Path<String>, fields: Fields) -> Answer {

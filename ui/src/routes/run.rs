@@ -240,8 +240,13 @@ pub(crate) async fn stop(State(app): State<App>, Path(run): Path<String>) -> Ans
 }
 
 /// The dialog before something is removed for good: its plan of one, in words.
-pub(crate) async fn remove_form(app: &App, key: &curfew_core::resource::ResourceKey, post: String) -> Result<Confirm> {
-    let plan = app.engine().freeze(&app.cx(), std::slice::from_ref(key), None).await?;
+pub(crate) async fn remove_form(
+    app: &App,
+    id: &str,
+    keys: &[curfew_core::resource::ResourceKey],
+    post: String,
+) -> Result<Confirm> {
+    let plan = app.engine().freeze(&app.cx(), keys, None).await?;
     let mut says: Vec<Text> = Vec::new();
     for item in &plan.items {
         if item.was_active {
@@ -256,7 +261,7 @@ pub(crate) async fn remove_form(app: &App, key: &curfew_core::resource::Resource
     if plan.items.is_empty() && plan.gaps.is_empty() {
         says.push("It is gone already; only its entry here is left.".into());
     }
-    let name = plan.items.first().map_or(key.id.as_str(), |i| i.name.as_str());
+    let name = plan.items.first().map_or(id, |i| i.name.as_str());
     Ok(Confirm {
         title: Name(format!("Remove “{}”?", say::clean(name, 60))),
         says,
@@ -286,7 +291,7 @@ pub(crate) async fn run_seen(app: &App, fields: &Fields) -> Result<()> {
 pub(crate) async fn ask_remove(State(app): State<App>, Path(run): Path<String>) -> Answer {
     let run: RunId = id(&run, "find the run")?;
     let key = app.engine().run_key(&run).await?;
-    Ok(Html::of(&remove_form(&app, &key, format!("/runs/{run}/remove")).await?).into_response())
+    Ok(Html::of(&remove_form(&app, run.as_str(), &[key], format!("/runs/{run}/remove")).await?).into_response())
 }
 
 pub(crate) async fn remove(State(app): State<App>, Path(_): Path<String>, fields: Fields) -> Answer {

@@ -1,6 +1,7 @@
 //! SageMaker endpoints: machines that bill every hour until they are deleted; and the files of ours that have ended.
 
 use super::{At, Sheet, last_used, not_billed, step, storage_rate, unknown_step};
+use crate::attached::Attached;
 use crate::clock::timestamp;
 use crate::error::gone_is_fine;
 use crate::machines;
@@ -61,7 +62,14 @@ impl Sheet for Endpoints {
         let folder = folder_of(at, name).await?;
         match found {
             Some(found) => live(at, name, &found, folder).await.map(Some),
-            None => Ok(folder.map(|folder| ended(at, name, &folder))),
+            None => {
+                let Some(folder) = folder else { return Ok(None) };
+                let mut endpoint = ended(at, name, &folder);
+                let files = endpoint.steps.pop();
+                detach_step(&mut endpoint, at.inner.attached_of_late(at.cx, at.region).await.ok().as_ref());
+                endpoint.steps.extend(files);
+                Ok(Some(endpoint))
+            }
         }
     }
 
@@ -70,6 +78,10 @@ impl Sheet for Endpoints {
             "delete" => {
                 at.inner.end_endpoint(at.cx, at.region, name, Duration::from_mins(15)).await?;
                 at.inner.wait_until_gone(at.cx, at.region, name).await
+            }
+            "detach" => {
+                at.inner.forget_attached(at.region).await;
+                at.inner.detach(at.cx, at.region, name).await
             }
             "files" => {
                 let Ok(id) = EndpointId::new(name) else { return Ok(()) };
@@ -88,6 +100,13 @@ impl Sheet for Endpoints {
             }
             other => Err(unknown_step(other)),
         }
+    }
+}
+
+fn detach_step(endpoint: &mut Resource, attached: Option<&Attached>) {
+    let ours = attached.map(|all| all.of(&endpoint.name)).unwrap_or_default();
+    if !ours.is_empty() {
+        endpoint.steps.push(step("detach", format!("Remove what hangs on it: {}", ours.says())));
     }
 }
 
@@ -133,7 +152,10 @@ async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: O
     }
     evidence(at, &mut endpoint, found, &status).await;
     if status != EndpointStatus::Deleting {
-        endpoint.steps.push(step("delete", "Delete the endpoint; it stops billing then"));
+        let attached = at.inner.attached_of_late(at.cx, at.region).await;
+        let unread = if attached.is_err() { "; scaling targets and alarms of it could not be looked for" } else { "" };
+        endpoint.steps.push(step("delete", format!("Delete the endpoint; it stops billing then{unread}")));
+        detach_step(&mut endpoint, attached.ok().as_ref());
     }
     if folder.is_some() {
         endpoint.steps.push(step("files", "Delete its files and its log"));

@@ -137,7 +137,16 @@ impl Serving for Aws {
     }
     async fn delete(&self, cx: &Cx, endpoint: &EndpointHandle) -> Result<()> {
         cx.check("delete the endpoint")?;
-        self.inner.delete_whole(cx, &self.inner.region_in(&endpoint.native), &endpoint.id).await
+        let region = self.inner.region_in(&endpoint.native);
+        self.inner.delete_whole(cx, &region, &endpoint.id).await?;
+        self.inner.detach(cx, &region, endpoint.id.as_str()).await.map_err(|e| {
+            e.next(
+                "The endpoint is gone; look under CloudWatch and Auto Scaling in AWS's console for what is left of it",
+            )
+        })
+    }
+    fn parts(&self, id: &EndpointId) -> Vec<(&'static str, String)> {
+        ["endpoint", "endpoint-config", "model"].map(|kind| (kind, id.to_string())).into()
     }
     async fn set_curfew(&self, cx: &Cx, endpoint: &EndpointHandle, at: Timestamp) -> Result<Enforcer> {
         cx.check("move the curfew")?;

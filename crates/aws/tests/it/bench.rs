@@ -155,6 +155,23 @@ impl Bench {
     pub(crate) fn fault(&self, body: &Value) {
         self.control("fault", Some(body));
     }
+    /// A call by Amazon's own client for Python: what a person does beside Curfew.
+    pub(crate) fn boto(&self, service: &str, operation: &str, arguments: &Value) -> Value {
+        const CODE: &str = "import json, sys, boto3\n\
+            service, operation, arguments, url, key, secret = sys.argv[1:]\n\
+            client = boto3.client(service, 'us-east-1', endpoint_url=url, aws_access_key_id=key, aws_secret_access_key=secret)\n\
+            print(json.dumps(getattr(client, operation)(**json.loads(arguments)), default=str))";
+        const PYTHON: &str = "from standin.launch import environment; print(environment('requirements.txt'))";
+        let text = |out: std::process::Output| {
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            String::from_utf8_lossy(&out.stdout).trim().to_owned()
+        };
+        let python = Command::new("python3").args(["-B", "-c", PYTHON]).current_dir(cloud()).output();
+        let keys = self.settings.keys.as_ref().unwrap();
+        let mut call = Command::new(text(python.expect("python3 is there")));
+        call.args(["-c", CODE, service, operation, &arguments.to_string(), &self.url, &keys.id, &keys.secret]);
+        serde_json::from_str(&text(call.output().unwrap())).unwrap()
+    }
     /// No request was one that AWS would refuse.
     pub(crate) fn no_bad_request(&self) {
         let bad = self.control("log?bad=1", None);

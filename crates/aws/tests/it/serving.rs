@@ -196,3 +196,66 @@ async fn what_is_measured() {
     remove_all(&bench).await;
     bench.no_bad_request();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hangs_on_it_goes_with_it() {
+    let bench = Bench::new().await;
+    let cx = &bench.cx;
+    let (one, other) = (adder(&bench, "real-time", &[]), adder(&bench, "real-time", &[]));
+    for spec in [&one, &other] {
+        let endpoint = bench.serving().deploy(cx, spec).await.unwrap();
+        until(&bench, &endpoint, |s| s.state == EndpointState::InService).await;
+        let target = json!({
+            "ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "ResourceId": format!("endpoint/{}/variant/main", spec.id), "MinCapacity": 1, "MaxCapacity": 2,
+        });
+        bench.boto("application-autoscaling", "register_scalable_target", &target);
+        for metric in ["Invocations", "ModelLatency"] {
+            let alarm = json!({
+                "AlarmName": format!("{metric}-{}", spec.id), "Namespace": "AWS/SageMaker", "MetricName": metric,
+                "Statistic": "Sum", "Period": 60, "Threshold": 1, "EvaluationPeriods": 1,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "Dimensions": [{ "Name": "EndpointName", "Value": spec.id }, { "Name": "VariantName", "Value": "main" }],
+            });
+            bench.boto("cloudwatch", "put_metric_alarm", &alarm);
+        }
+    }
+    let left = || {
+        let sagemaker = json!({ "ServiceNamespace": "sagemaker" });
+        let targets = bench.boto("application-autoscaling", "describe_scalable_targets", &sagemaker);
+        let alarms = bench.boto("cloudwatch", "describe_alarms", &json!({}));
+        (targets["ScalableTargets"].as_array().unwrap().len(), alarms["MetricAlarms"].as_array().unwrap().len())
+    };
+    assert_eq!(left(), (2, 4));
+    let kind = bench.aws.kinds().iter().find(|k| k.sheet().id == "endpoint").unwrap();
+    let region = &bench.aws.regions()[0];
+    let seen = kind.read(cx, region, one.id.as_str()).await.unwrap().unwrap();
+    let says: Vec<&str> = seen.steps.iter().map(|s| s.says.as_str()).collect();
+    assert_eq!(says[1], "Remove what hangs on it: 1 scaling target and 2 alarms", "{says:?}");
+    for step in &seen.steps {
+        kind.remove(cx, region, one.id.as_str(), step).await.unwrap();
+        kind.remove(cx, region, one.id.as_str(), step).await.expect("twice is fine");
+    }
+    assert_eq!(left(), (1, 2), "those of the other endpoint stay");
+    bench
+        .serving()
+        .delete(cx, &EndpointHandle { native: format!("{region}/{}", other.id), id: other.id.clone() })
+        .await
+        .unwrap();
+    assert_eq!(left(), (0, 0));
+    // Who may not look for them is told so before, and the endpoint goes all the same.
+    let third = adder(&bench, "real-time", &[]);
+    let endpoint = bench.serving().deploy(cx, &third).await.unwrap();
+    until(&bench, &endpoint, |s| s.state == EndpointState::InService).await;
+    bench.fault(&json!({ "service": "application-autoscaling", "code": "AccessDeniedException", "status": 400, "message": "no", "count": 90 }));
+    let fresh = bench.again().await;
+    let kind = fresh.kinds().iter().find(|k| k.sheet().id == "endpoint").unwrap();
+    let seen = kind.read(cx, region, third.id.as_str()).await.unwrap().unwrap();
+    assert!(seen.steps[0].says.contains("could not be looked for"), "{:?}", seen.steps);
+    for step in &seen.steps {
+        kind.remove(cx, region, third.id.as_str(), step).await.unwrap();
+    }
+    bench.fault(&json!([]));
+    remove_all(&bench).await;
+    bench.no_bad_request();
+}
