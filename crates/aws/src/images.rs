@@ -120,13 +120,26 @@ pub(crate) fn to_serve(trained: &Chosen, gpu: bool, region: &str) -> Result<(Cho
     let versions = ALL.iter().filter(|i| i.framework == trained.framework && i.scope == INFERENCE);
     let mut versions: Vec<&str> = versions.map(|i| i.version).collect();
     versions.sort_by_key(|v| numbers(v));
-    let nearest = versions.iter().find(|v| numbers(v) >= wanted).or(versions.last());
+    // The third number is AWS's own count or a mended fault: the newest of the same first two fits.
+    let same = versions.iter().rev().find(|v| numbers(v).get(..2) == wanted.get(..2));
+    let nearest = same.or_else(|| versions.iter().find(|v| numbers(v) >= wanted)).or(versions.last());
     let (chosen, _) = pick(&trained.framework, nearest.copied(), INFERENCE, gpu, region)?;
     let word = format!(
         "AWS has no image to serve {} {}; the nearest is {}.",
         trained.framework, trained.version, chosen.version
     );
     Ok((chosen, Some(word)))
+}
+
+/// The Python of an image: "3.12". `None` where AWS's list does not tell ("py3").
+pub(crate) fn python(chosen: &Chosen, scope: &str) -> Option<String> {
+    let mut builds = ALL.iter().filter(|i| i.framework == chosen.framework && i.version == chosen.version);
+    let image = builds.find(|i| i.scope == scope)?;
+    // Of two builds of one version, the version has it: "1.4-2-py312".
+    let python = image.version.rsplit('-').find(|part| part.starts_with("py")).unwrap_or(image.python);
+    let digits = python.strip_prefix("py")?;
+    let (major, minor) = digits.split_at_checked(1).filter(|(_, minor)| !minor.is_empty())?;
+    Some(format!("{major}.{minor}"))
 }
 
 /// The numbers of a version, for comparing: "1.4-2-py312" is [1, 4, 2, 312].

@@ -22,6 +22,7 @@ mod job;
 mod kinds;
 mod log;
 mod machines;
+mod made;
 mod market;
 mod names;
 mod pack;

@@ -139,38 +139,6 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
     false
 }
 
-/// What made a model file or archive, by what its pickles name: the framework, and scikit-learn's version, which every
-/// estimator keeps in its pickle (`_sklearn_version`).
-pub(crate) fn framework_in(path: &Path) -> Option<(&'static str, Option<String>)> {
-    use std::io::Read;
-    const MOST: u64 = 8 << 20;
-    let open = || File::open(path).ok();
-    let mut text = Vec::new();
-    let packed = path.to_string_lossy().ends_with("gz");
-    if packed {
-        // Read as one stream: names and pickles alike.
-        flate2::read::GzDecoder::new(open()?).take(MOST).read_to_end(&mut text).ok()?;
-    } else {
-        open()?.take(MOST).read_to_end(&mut text).ok()?;
-    }
-    let has = |word: &[u8]| text.windows(word.len()).any(|w| w == word);
-    if let Some(at) = text.windows(16).position(|w| w == b"_sklearn_version") {
-        // The value follows within some bytes, as digits and dots.
-        let tail = String::from_utf8_lossy(&text[at + 16..text.len().min(at + 48)]).into_owned();
-        let digits = |c: char| c.is_ascii_digit() || c == '.';
-        let version = tail.split(|c: char| !digits(c)).find(|w| w.contains('.') && w.len() > 2);
-        return Some(("sklearn", version.map(|v| v.trim_matches('.').to_owned())));
-    }
-    let known: [(&[u8], &'static str); 5] = [
-        (b"sklearn.", "sklearn"),
-        (b"xgboost", "xgboost"),
-        (b"saved_model.pb", "tensorflow"),
-        (b"torch", "pytorch"),
-        (b"keras", "tensorflow"),
-    ];
-    known.iter().find(|(word, _)| has(word)).map(|(_, framework)| (*framework, None))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -230,16 +230,8 @@ impl Inner {
         {
             return Err(Error::input("script", format!("there is no script {}", script.display())));
         }
-        let (image, word) = self.serving_image(cx, spec, &region).await?;
-        let mut cautions = Vec::from_iter(self.check_endpoint_quota(cx, &region, spec).await?);
-        if let Some(says) = word {
-            cautions.push(Caution {
-                code: "image-version".into(),
-                says,
-                risk: "The model may load with warnings, or not at all.".into(),
-                ask: false,
-            });
-        }
+        let (image, mut cautions) = self.serving_image(cx, spec, &region).await?;
+        cautions.extend(self.check_endpoint_quota(cx, &region, spec).await?);
         cautions.push(Caution {
             code: "only-while-on".into(),
             says: "Its curfew is held by Curfew on this computer, and so only while this computer is on.".into(),

@@ -41,6 +41,18 @@ fn cloud() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cloud")
 }
 
+/// The Python of one of the stand-in's environments.
+fn python(requirements: &str) -> String {
+    let code = format!("from standin.launch import environment; print(environment('{requirements}'))");
+    let python = Command::new("python3").args(["-B", "-c", &code]).current_dir(cloud()).output();
+    text(&python.expect("python3 is there"))
+}
+
+fn text(out: &std::process::Output) -> String {
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
 impl Bench {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -161,16 +173,15 @@ impl Bench {
             service, operation, arguments, url, key, secret = sys.argv[1:]\n\
             client = boto3.client(service, 'us-east-1', endpoint_url=url, aws_access_key_id=key, aws_secret_access_key=secret)\n\
             print(json.dumps(getattr(client, operation)(**json.loads(arguments)), default=str))";
-        const PYTHON: &str = "from standin.launch import environment; print(environment('requirements.txt'))";
-        let text = |out: std::process::Output| {
-            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-            String::from_utf8_lossy(&out.stdout).trim().to_owned()
-        };
-        let python = Command::new("python3").args(["-B", "-c", PYTHON]).current_dir(cloud()).output();
         let keys = self.settings.keys.as_ref().unwrap();
-        let mut call = Command::new(text(python.expect("python3 is there")));
+        let mut call = Command::new(python("requirements.txt"));
         call.args(["-c", CODE, service, operation, &arguments.to_string(), &self.url, &keys.id, &keys.secret]);
-        serde_json::from_str(&text(call.output().unwrap())).unwrap()
+        serde_json::from_str(&text(&call.output().unwrap())).unwrap()
+    }
+    /// A script in the environment that training scripts run in.
+    #[expect(clippy::unused_self, reason = "the stand-in has made the environment")]
+    pub(crate) fn trained(&self, code: &str, arguments: &[&str]) -> String {
+        text(&Command::new(python("requirements-run.txt")).args(["-c", code]).args(arguments).output().unwrap())
     }
     /// No request was one that AWS would refuse.
     pub(crate) fn no_bad_request(&self) {

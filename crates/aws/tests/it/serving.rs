@@ -259,3 +259,21 @@ async fn what_hangs_on_it_goes_with_it() {
     remove_all(&bench).await;
     bench.no_bad_request();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_version_is_said_before_the_price() {
+    let bench = Bench::new().await;
+    let dir = bench.scripts(&[("inference.py", ADDER)]);
+    let path = dir.join("model.joblib");
+    // A real model, by a scikit-learn that says it were another.
+    bench.trained(
+        "import sys, joblib, sklearn.base\nfrom sklearn.linear_model import LinearRegression\n\
+         sklearn.base.__version__ = '1.5.2'\n\
+         joblib.dump(LinearRegression().fit([[0], [1]], [0, 1]), sys.argv[1], compress=3)",
+        &[path.to_str().unwrap()],
+    );
+    let quote = bench.serving().quote(&bench.cx, &bench.endpoint(ModelSource::File { path })).await.unwrap();
+    let said: Vec<(&str, &str)> = quote.cautions.iter().map(|c| (c.code.as_str(), c.says.as_str())).collect();
+    assert_eq!(said[0].0, "image-version", "{said:?}");
+    assert!(said[0].1.contains("sklearn 1.5.2; the nearest is 1.9-0"), "{said:?}");
+}
