@@ -8,11 +8,11 @@ use crate::{machines, pack};
 use aws_sdk_sagemaker::operation::create_training_job::CreateTrainingJobInput;
 use aws_sdk_sagemaker::operation::create_training_job::builders::CreateTrainingJobInputBuilder;
 use aws_sdk_sagemaker::types::{
-    AlgorithmSpecification, Channel, CheckpointConfig, DataSource, OutputDataConfig, ResourceConfig,
+    AlgorithmSpecification, Channel, CheckpointConfig, DataSource, MetricDefinition, OutputDataConfig, ResourceConfig,
     S3DataDistribution, S3DataSource, S3DataType, StoppingCondition, Tag, TrainingInputMode, TrainingInstanceType,
 };
 use curfew_core::machine::Purchase;
-use curfew_core::run::RunSpec;
+use curfew_core::run::{RunOption, RunSpec};
 use curfew_core::{Cost, Error, ErrorKind, RegionName, Result, Timestamp, say};
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,9 @@ pub(crate) struct Record {
     pub image: Chosen,
     /// Machines, disk, distribution.
     pub shape: Shape,
+    /// The job's own metrics, by name and regular expression.
+    #[serde(default)]
+    pub metrics: Vec<(String, String)>,
     /// Does its folder have an inference.py?
     #[serde(default)]
     pub inference: bool,
@@ -87,8 +90,96 @@ fn definitions(dir: &Path) -> Option<serde_json::Value> {
     serde_json::to_value(parsed.get("metrics")?).ok()
 }
 
-/// Reads `[image]` and `[aws]` of the folder's curfew.toml.
-pub(crate) fn wishes(dir: &Path) -> Result<Wishes> {
+/// What can be asked for with a run, over what its folder's curfew.toml says.
+pub(crate) static OPTIONS: [RunOption; 6] = [
+    RunOption {
+        name: "instances",
+        title: "Machines",
+        hint: "How many of this machine work together; each is billed",
+        usual: "1",
+        choices: &[],
+    },
+    RunOption {
+        name: "distribution",
+        title: "How they work together",
+        hint: "What starts the script on all of them; empty: each starts it by itself",
+        usual: "",
+        choices: &[
+            ("", "each by itself"),
+            ("torch_distributed", "torchrun (torch_distributed)"),
+            ("mpi", "MPI (Horovod)"),
+            ("parameter_server", "parameter server (TensorFlow)"),
+            ("smddp", "SageMaker’s data parallel library"),
+        ],
+    },
+    RunOption {
+        name: "processes_per_host",
+        title: "Processes on each, for MPI",
+        hint: "Mostly the number of its GPUs",
+        usual: "1",
+        choices: &[],
+    },
+    RunOption {
+        name: "input_mode",
+        title: "How data come",
+        hint: "File: copied first. FastFile: read as needed. Pipe: a named pipe NAME_0, NAME_1 … in place of files",
+        usual: "File",
+        choices: &[("File", "File"), ("FastFile", "FastFile"), ("Pipe", "Pipe")],
+    },
+    RunOption {
+        name: "volume_gb",
+        title: "Disk (GB)",
+        hint: "Must hold the data (unless FastFile or Pipe), the checkpoints and the model",
+        usual: "30",
+        choices: &[],
+    },
+    RunOption {
+        name: "image",
+        title: "Container image",
+        hint: "An image of your own in ECR; empty: AWS’s image of the script’s framework",
+        usual: "",
+        choices: &[],
+    },
+];
+
+/// What a run wishes: `[image]` and `[aws]` of its folder's curfew.toml, and over them what was asked for with it.
+pub(crate) fn wishes(spec: &RunSpec) -> Result<Wishes> {
+    let mut wishes = in_folder(&spec.dir)?;
+    let wrong = |field: &'static str, what: &str| Error::input(field, what.to_owned());
+    for (name, value) in &spec.options {
+        match name.as_str() {
+            "instances" => {
+                let number = value.parse().ok().filter(|n| (1..=500).contains(n));
+                wishes.aws.instances = number.ok_or_else(|| wrong("instances", "machines are from 1 to 500"))?;
+            }
+            "processes_per_host" => {
+                let number = value.parse().ok().filter(|n| (1..=64).contains(n));
+                wishes.aws.processes_per_host =
+                    number.ok_or_else(|| wrong("processes_per_host", "processes on each machine are from 1 to 64"))?;
+            }
+            "volume_gb" => {
+                let number = value.parse().ok().filter(|n| (1..=16_384).contains(n));
+                wishes.aws.volume_gb = number.ok_or_else(|| wrong("volume_gb", "the disk is from 1 to 16384 GB"))?;
+            }
+            "distribution" => wishes.aws.distribution.clone_from(value),
+            "input_mode" => wishes.aws.input_mode.clone_from(value),
+            "image" => {
+                // AlgorithmSpecification: TrainingImage, at most 255 characters.
+                let fits = value.len() <= 255 && value.bytes().all(|b| b.is_ascii_graphic());
+                if !fits {
+                    return Err(wrong("image", "this is no address of an image"));
+                }
+                wishes.image = Wish { uri: Some(value.clone()), ..Wish::default() };
+            }
+            other => {
+                return Err(wrong("options", &format!("SageMaker has no option “{}”", say::clean(other, 40))));
+            }
+        }
+    }
+    Ok(wishes)
+}
+
+fn in_folder(dir: &Path) -> Result<Wishes> {
     let text = match std::fs::read_to_string(dir.join("curfew.toml")) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Wishes::default()),
@@ -111,6 +202,24 @@ pub(crate) fn wishes(dir: &Path) -> Result<Wishes> {
         return wrong("aws.distribution is torch_distributed, mpi, parameter_server or smddp");
     }
     Ok(wishes)
+}
+
+/// The metrics that curfew.toml defines, as far as SageMaker takes them: 40, of names up to 255 and expressions up to 500
+/// characters (MetricDefinition); and how many it does not take.
+pub(crate) fn metrics(dir: &Path) -> (Vec<(String, String)>, usize) {
+    let found = definitions(dir);
+    let defined = found.as_ref().and_then(|d| d.get("define")).and_then(|d| d.as_array()).cloned().unwrap_or_default();
+    let text = |value: &serde_json::Value, keys: [&str; 2]| {
+        keys.iter().find_map(|key| value.get(key)?.as_str()).map(str::to_owned)
+    };
+    let pair = |value: &serde_json::Value| Some((text(value, ["name", "Name"])?, text(value, ["regex", "Regex"])?));
+    let fits = |(name, regex): &(String, String)| {
+        (1..=255).contains(&name.chars().count()) && (1..=500).contains(&regex.chars().count())
+    };
+    let mut taken: Vec<_> = defined.iter().filter_map(pair).filter(fits).collect();
+    taken.truncate(40);
+    let left = defined.len() - taken.len();
+    (taken, left)
 }
 
 /// The toolkit's hyperparameters for a way to distribute (sagemaker-training's params.py); `None`: no such way.
@@ -189,6 +298,11 @@ pub(crate) fn ceiling(spec: &RunSpec, shape: &Shape, region: &RegionName, now: T
         ceiling = ceiling.min(seconds.unwrap_or(ceiling)).max(1);
     }
     Ok(ceiling)
+}
+
+fn metric_definitions(record: &Record) -> Option<Vec<MetricDefinition>> {
+    let definition = |(name, regex): &(String, String)| MetricDefinition::builder().name(name).regex(regex).build();
+    (!record.metrics.is_empty()).then(|| record.metrics.iter().map(definition).collect())
 }
 
 /// Where a run's parts lie in the bucket.
@@ -306,6 +420,7 @@ pub(crate) fn request(
                 .training_image(&record.image.uri)
                 .training_input_mode(mode)
                 .enable_sage_maker_metrics_time_series(false)
+                .set_metric_definitions(metric_definitions(record))
                 .build(),
         )
         .role_arn(role)

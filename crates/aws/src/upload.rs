@@ -5,10 +5,11 @@ use crate::retry::call;
 use crate::store::Store;
 use aws_sdk_s3::primitives::{ByteStream, Length};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
-use curfew_core::{Cx, Error, ErrorKind, Result};
+use curfew_core::{Cx, Error, ErrorKind, Progress, Result};
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// From here on in parts. S3's least part is 5 MiB.
 const IN_PARTS_FROM: u64 = 32 << 20;
@@ -18,14 +19,40 @@ const MOST_PARTS: u64 = 10_000;
 /// How many files or parts travel at once.
 const AT_ONCE: usize = 4;
 
-/// Uploads files below `prefix`. What is there with the same size from a first try is not sent again.
-pub(crate) async fn files(cx: &Cx, store: &Store, files: &[Entry], prefix: &str) -> Result<()> {
+/// An upload on its way: tells at each file and part how far it has come.
+struct Going<'a> {
+    cx: &'a Cx,
+    store: &'a Store,
+    what: &'a str,
+    total: u64,
+    done: AtomicU64,
+}
+
+impl<'a> Going<'a> {
+    fn new(cx: &'a Cx, store: &'a Store, what: &'a str, total: u64) -> Self {
+        let going = Self { cx, store, what, total, done: AtomicU64::new(0) };
+        going.came(0);
+        going
+    }
+    /// So many bytes more are there.
+    fn came(&self, bytes: u64) {
+        let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.cx.tell(&Progress { what: self.what.to_owned(), done: done.min(self.total), total: self.total });
+    }
+}
+
+/// Uploads files below `prefix`, telling `what` it does. What is there with the same size from a first try is not sent
+/// again.
+pub(crate) async fn files(cx: &Cx, store: &Store, files: &[Entry], prefix: &str, what: &str) -> Result<()> {
+    let total = Going::new(cx, store, what, files.iter().map(|f| f.size).sum());
     let there: BTreeMap<String, u64> = store.keys(cx, prefix).await?.into_iter().collect();
     let mut missing = Vec::new();
     for file in files {
         let key = format!("{prefix}{}", file.to);
         if there.get(&key) != Some(&file.size) {
             missing.push((file.from.clone(), key));
+        } else {
+            total.came(file.size);
         }
     }
     let mut going = futures::stream::FuturesUnordered::new();
@@ -33,31 +60,38 @@ pub(crate) async fn files(cx: &Cx, store: &Store, files: &[Entry], prefix: &str)
         if going.len() >= AT_ONCE {
             going.next().await.transpose()?;
         }
-        going.push(sent(cx, store, from, key));
+        going.push(sent(&total, from, key));
     }
     going.try_collect::<()>().await
 }
 
-async fn sent(cx: &Cx, store: &Store, from: PathBuf, key: String) -> Result<()> {
-    one(cx, store, &from, &key).await
-}
-
-/// Uploads one file.
-pub(crate) async fn one(cx: &Cx, store: &Store, path: &Path, key: &str) -> Result<()> {
+/// Uploads one file, telling `what` it does.
+pub(crate) async fn one(cx: &Cx, store: &Store, path: &Path, key: &str, what: &str) -> Result<()> {
     let failed = |e| Error::io("upload the files", path.display(), e);
     let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
-    if size >= IN_PARTS_FROM {
-        return in_parts(cx, store, path, key, size, PART.max(size.div_ceil(MOST_PARTS))).await;
-    }
-    let content = tokio::fs::read(path).await.map_err(failed)?;
-    store.put(cx, key, content).await
+    sent(&Going::new(cx, store, what, size), path.to_owned(), key.to_owned()).await
 }
 
-async fn in_parts(cx: &Cx, store: &Store, path: &Path, key: &str, size: u64, part: u64) -> Result<()> {
+async fn sent(whole: &Going<'_>, path: PathBuf, key: String) -> Result<()> {
+    let failed = |e| Error::io("upload the files", path.display(), e);
+    let size = tokio::fs::metadata(&path).await.map_err(failed)?.len();
+    if size >= IN_PARTS_FROM {
+        return in_parts(whole, &path, &key, size, PART.max(size.div_ceil(MOST_PARTS))).await;
+    }
+    let content = tokio::fs::read(&path).await.map_err(failed)?;
+    whole.store.put(whole.cx, &key, content).await?;
+    whole.came(size);
+    Ok(())
+}
+
+async fn in_parts(whole: &Going<'_>, path: &Path, key: &str, size: u64, part: u64) -> Result<()> {
     const WHAT: &str = "upload the files";
+    let (cx, store) = (whole.cx, whole.store);
     let (s3, bucket) = (&store.s3, &store.bucket);
     let (id, mut done) = begun(cx, store, key, part, size).await?;
     let count = i32::try_from(size.div_ceil(part)).unwrap_or(i32::MAX);
+    let long = |number: i32| part.min(size - u64::from(number.unsigned_abs() - 1) * part);
+    whole.came(done.keys().map(|n| long(*n)).sum());
     let left: Vec<i32> = (1..=count).filter(|n| !done.contains_key(n)).collect();
     let mut going = futures::stream::FuturesUnordered::new();
     for number in left {
@@ -65,14 +99,16 @@ async fn in_parts(cx: &Cx, store: &Store, path: &Path, key: &str, size: u64, par
             && let Some(sent) = going.next().await
         {
             let (number, tag) = sent?;
+            whole.came(long(number));
             done.insert(number, tag);
         }
         let from = u64::from(number.unsigned_abs() - 1) * part;
-        let piece = Piece { path, key, id: &id, number, from, length: part.min(size - from) };
+        let piece = Piece { path, key, id: &id, number, from, length: long(number) };
         going.push(send(cx, store, piece));
     }
     while let Some(sent) = going.next().await {
         let (number, tag) = sent?;
+        whole.came(long(number));
         done.insert(number, tag);
     }
     let parts = done.into_iter().map(|(n, tag)| CompletedPart::builder().part_number(n).e_tag(tag).build());

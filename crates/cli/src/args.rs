@@ -88,6 +88,9 @@ pub(crate) struct Train {
     /// What to call it [default: the folder's name]
     #[arg(long)]
     pub(crate) name: Option<String>,
+    /// Ask the provider for more: instances=2, input_mode=FastFile, distribution=mpi, image=URI; a wrong name lists all
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) options: Vec<String>,
     /// Stop when it has cost this much
     #[arg(long, value_name = "USD")]
     pub(crate) spend: Option<String>,

@@ -3,12 +3,15 @@
 use crate::app;
 use crate::args::{RunVerb, Train};
 use crate::out::{Exit, Failed, ask, cost, line, note, print_json, rate, table};
+use curfew_core::cx::Told;
 use curfew_core::plan::OutcomeResult;
 use curfew_core::run::RunState;
 use curfew_core::{Cx, Error, ErrorKind, RunId, say};
 use curfew_engine::{Engine, LaunchRequest, RunView};
 use curfew_series::store::Reader;
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub(crate) async fn train(args: Train, json: bool) -> Result<Exit, Failed> {
@@ -27,6 +30,7 @@ pub(crate) async fn train(args: Train, json: bool) -> Result<Exit, Failed> {
         flat_epochs: args.stop_when_flat,
         flat_metric: args.flat_metric,
         stop_after: args.stop_after,
+        options: options(&args.options)?,
     };
     let (spec, quote) = engine.plan_run(&cx, &request).await?;
     let now = cx.clock().local();
@@ -35,7 +39,7 @@ pub(crate) async fn train(args: Train, json: bool) -> Result<Exit, Failed> {
         note(format!("Note: {} {}", caution.says, caution.risk));
     }
     note(format!("Goes home at {}, {}.", say::when(spec.curfew, &now), quote.enforcer));
-    let view = engine.launch(&cx, &spec).await?;
+    let view = engine.launch(&cx.telling(uploads(&cx)), &spec).await?;
     note(format!("Started as {}.", view.spec.id));
     let view = if args.wait { follow(&engine, &cx, &spec.id, json).await? } else { view };
     if json {
@@ -47,6 +51,36 @@ pub(crate) async fn train(args: Train, json: bool) -> Result<Exit, Failed> {
     }
     Ok(if args.wait && view.status.state != RunState::Completed { Exit::Failed } else { Exit::Done })
 }
+
+/// `NAME=VALUE` as typed.
+fn options(pairs: &[String]) -> Result<BTreeMap<String, String>, Error> {
+    let pair = |text: &String| {
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Error::input("options", format!("“{}” has no “=”; write instances=2", say::clean(text, 60)))
+        })?;
+        Ok((name.trim().to_owned(), value.trim().to_owned()))
+    };
+    pairs.iter().map(pair).collect()
+}
+
+/// Prints how far an upload has come: at its end, and about once a second before.
+fn uploads(cx: &Cx) -> Told {
+    let (clock, last) = (cx.clock().clone(), Mutex::new((String::new(), cx.now())));
+    Arc::new(move |progress| {
+        let mut last = last.lock().expect("nothing panics while it is held");
+        let now = clock.now();
+        let large = progress.total > LARGE;
+        let due = now.duration_since(last.1).as_secs() >= 1 || progress.done == progress.total;
+        let text = progress.to_string();
+        if large && due && text != last.0 {
+            note(format!("  {text}"));
+            *last = (text, now);
+        }
+    })
+}
+
+/// Smaller uploads are over before anybody has read of them.
+const LARGE: u64 = 1 << 20;
 
 /// Shows the log as it grows (on stderr where stdout carries JSON) until the run is over.
 pub(crate) async fn follow(engine: &Engine, cx: &Cx, id: &RunId, json: bool) -> Result<RunView, Failed> {

@@ -42,6 +42,7 @@ impl OnStage {
             machine: MachineRef::local(),
             curfew: self.clock.now() + SignedDuration::from_hours(4),
             stop: StopRules::default(),
+            options: std::collections::BTreeMap::new(),
             intent: IntentId::new(format!("intent-{n}")).unwrap(),
             owner: "tester".into(),
         }

@@ -1,6 +1,7 @@
 //! What every call is given: the time, whether to stop, and until when to try.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::say;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +18,33 @@ pub trait Clock: Send + Sync {
     }
 }
 
+/// How far something large has come, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// What is done: "uploading its data".
+    pub what: String,
+    /// So much of it.
+    pub done: u64,
+    /// Of so much.
+    pub total: u64,
+}
+
+/// "uploading its data: 12 MiB of 40 MiB".
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {} of {}", self.what, say::bytes(self.done), say::bytes(self.total))
+    }
+}
+
+/// Who is told how far it has come. Called from wherever the work is done, and often; must not wait.
+pub type Told = Arc<dyn Fn(&Progress) + Send + Sync>;
+
 /// The context of one call. Cloning shares the cancel flag.
 #[derive(Clone)]
 pub struct Cx {
     clock: Arc<dyn Clock>,
     cancelled: Arc<AtomicBool>,
+    told: Option<Told>,
     /// After this instant nothing is tried again.
     pub deadline: Option<Timestamp>,
 }
@@ -29,12 +52,31 @@ pub struct Cx {
 impl Cx {
     /// A context with no deadline.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, cancelled: Arc::new(AtomicBool::new(false)), deadline: None }
+        Self { clock, cancelled: Arc::new(AtomicBool::new(false)), told: None, deadline: None }
     }
     /// The same clock, with a deadline and a cancel flag of its own.
     #[must_use]
     pub fn until(&self, deadline: Timestamp) -> Self {
-        Self { clock: self.clock.clone(), cancelled: Arc::new(AtomicBool::new(false)), deadline: Some(deadline) }
+        let cancelled = Arc::new(AtomicBool::new(false));
+        Self { clock: self.clock.clone(), cancelled, told: self.told.clone(), deadline: Some(deadline) }
+    }
+    /// The same, with one more who is told how far large things have come.
+    #[must_use]
+    pub fn telling(&self, told: Told) -> Self {
+        let before = self.told.clone();
+        let both: Told = Arc::new(move |progress| {
+            told(progress);
+            if let Some(before) = &before {
+                before(progress);
+            }
+        });
+        Self { told: Some(both), ..self.clone() }
+    }
+    /// Tells how far it has come.
+    pub fn tell(&self, progress: &Progress) {
+        if let Some(told) = &self.told {
+            told(progress);
+        }
     }
     /// The instant.
     pub fn now(&self) -> Timestamp {

@@ -27,7 +27,7 @@ pub mod sweep;
 pub mod verdict;
 
 pub use curfew::{Curfew, CurfewSpec, Enforcer};
-pub use cx::{Clock, Cx};
+pub use cx::{Clock, Cx, Progress};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use home::Home;
 pub use ids::{AccountId, CloudId, EndpointId, IntentId, LabId, PlanId, RegionName, RunId};

@@ -12,7 +12,7 @@ use crate::machine::MachineRef;
 use crate::mode::{Mode, REAL_TIME, ServingMode};
 use crate::money::{Cost, HourlyRate, Money};
 use crate::resource::{KindSheet, RemovalStep, Resource};
-use crate::run::{LogChunk, RunHandle, RunSpec, RunStatus};
+use crate::run::{LogChunk, RunHandle, RunOption, RunSpec, RunStatus};
 use crate::sweep::Sweep;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -107,6 +107,10 @@ pub struct UsePrice {
 /// Training runs.
 #[async_trait]
 pub trait Training: Send + Sync {
+    /// What can be asked for with a run here, beyond what all providers have.
+    fn options(&self) -> &'static [RunOption] {
+        &[]
+    }
     /// Checks the spec and prices it; changes nothing. Errors name the field at fault.
     async fn quote(&self, cx: &Cx, spec: &RunSpec) -> Result<Quote>;
     /// Starts it. Idempotent by `spec.intent`: a second call with the same intent finds the first one's run.

@@ -98,10 +98,28 @@ pub struct RunSpec {
     pub curfew: Timestamp,
     /// When it ends by itself.
     pub stop: StopRules,
+    /// What its provider is asked for besides, by [`RunOption::name`]; over what the folder's curfew.toml says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     /// The intent that created it: idempotency token and tag.
     pub intent: IntentId,
     /// Who asked for it: `user` or `user@host`.
     pub owner: String,
+}
+
+/// Something that a provider can be asked for with a run, beyond what all of them have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RunOption {
+    /// Stable, in forms, on the command line and in the spec: `instances`.
+    pub name: &'static str,
+    /// "Machines".
+    pub title: &'static str,
+    /// What it decides.
+    pub hint: &'static str,
+    /// What holds where nothing is said and curfew.toml says nothing either.
+    pub usual: &'static str,
+    /// What it may be, with words for it; anything that its provider takes where there is none.
+    pub choices: &'static [(&'static str, &'static str)],
 }
 
 /// How a run ended badly, told to a person.

@@ -12,6 +12,7 @@ mod following;
 mod input;
 mod journal;
 mod labs;
+mod launching;
 mod looping;
 pub mod machines;
 mod metrics;

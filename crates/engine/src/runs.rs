@@ -15,6 +15,7 @@ use curfew_core::run::{Failure, LogChunk, RunHandle, RunSpec, RunState, RunStatu
 use curfew_core::{Cost, Cx, Error, ErrorKind, LabId, MachineRef, Notice, Result, Retry, RunId};
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What a form or command line asks for. Everything is text as typed, so that nothing is lost when it is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct LaunchRequest {
     pub flat_metric: Option<String>,
     /// "30 min", "2h": stop when the script has worked for so long.
     pub stop_after: Option<String>,
+    /// What the machine's provider is asked for besides, by its options' names.
+    pub options: BTreeMap<String, String>,
 }
 
 /// A run as pages and commands show it.
@@ -103,6 +106,7 @@ impl Engine {
             None => dir.as_ref().and_then(|d| d.file_name()).map(|n| n.to_string_lossy().into_owned()),
         };
         checks.done()?;
+        let options = self.run_options(machine.as_ref(), &request.options)?;
         let (Some(dir), Some(entry), Some(data), Some(hyper), Some(machine), Some(curfew)) =
             (dir, entry, data, hyper, machine, curfew)
         else {
@@ -128,6 +132,7 @@ impl Engine {
             machine,
             curfew,
             stop,
+            options,
             intent: crate::new_intent(),
             owner: who(),
         };
@@ -153,7 +158,7 @@ impl Engine {
         };
         self.store.open_intent(&intent, &self.owner).await?;
         self.store.put_run(&row).await?;
-        let result = match training.launch(cx, spec).await {
+        let result = match self.tell_of_launch(cx, &mut row, training).await {
             Ok(handle) => Ok(handle),
             // A refusal is final. Anything else may have been carried out: the provider is asked for the truth.
             Err(e) if e.retry_when() == Retry::Never && e.bill_effect() != Bill::NotKnown => Err(e),

@@ -49,6 +49,7 @@ fn spec(id: &str, name: &str) -> RunSpec {
         machine: "local".parse().expect("a machine"),
         curfew: curfew_core::Timestamp::UNIX_EPOCH,
         stop: StopRules::default(),
+        options: std::collections::BTreeMap::new(),
         intent: "i".parse().expect("an id"),
         owner: "ada".into(),
     }

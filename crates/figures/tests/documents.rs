@@ -39,6 +39,7 @@ fn spec(dir: &Path) -> RunSpec {
         machine: "local".parse().unwrap(),
         curfew: Timestamp::UNIX_EPOCH,
         stop: StopRules::default(),
+        options: std::collections::BTreeMap::new(),
         intent: "i".parse().unwrap(),
         owner: "ada".into(),
     }

@@ -255,6 +255,7 @@ mod tests {
             machine: MachineRef::local(),
             curfew: Timestamp::UNIX_EPOCH,
             stop: StopRules::default(),
+            options: std::collections::BTreeMap::new(),
             intent: IntentId::new("i").unwrap(),
             owner: String::new(),
         };

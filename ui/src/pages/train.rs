@@ -52,6 +52,8 @@ pub struct Launcher {
     pub flat_metric: Field,
     /// Stop when it has worked for so long.
     pub stop_after: Field,
+    /// What the machine's provider can be asked for besides.
+    pub options: Options,
     /// Can the host choose folders?
     pub can_pick: bool,
     /// Show the rarer fields opened.
@@ -60,6 +62,41 @@ pub struct Launcher {
     pub told: Vec<Told>,
     /// The price of it, where it can be told already.
     pub price: Option<PriceLine>,
+}
+
+/// What a provider can be asked for with a run, as typed.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "options.html")]
+pub struct Options {
+    /// Show it opened.
+    pub open: bool,
+    /// One for each.
+    pub rows: Vec<OptionRow>,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+pub struct OptionRow {
+    /// In the form: `option_instances`.
+    pub id: String,
+    /// The provider's name of it.
+    pub name: &'static str,
+    /// "Machines".
+    pub title: &'static str,
+    /// What it decides.
+    pub hint: &'static str,
+    /// Where nothing is said.
+    pub usual: &'static str,
+    /// What it may be, with words; anything where empty.
+    pub choices: &'static [(&'static str, &'static str)],
+    /// As typed.
+    pub field: Field,
+}
+
+impl OptionRow {
+    fn usual_title(&self) -> &'static str {
+        self.choices.iter().find(|c| c.0 == self.usual).map_or(self.usual, |c| c.1)
+    }
 }
 
 /// What a launch or a deploy would cost and who would end it.

@@ -193,14 +193,14 @@ pub(crate) async fn prices(State(app): State<App>, fields: Fields) -> Answer {
 
 /// Times some steps of what the launcher describes; the picker shows how it goes and then what it means.
 pub(crate) async fn trial(State(app): State<App>, fields: Fields) -> Answer {
-    let request = TrialRequest { launch: crate::views::train::request(&fields), total: None };
+    let request = TrialRequest { launch: crate::views::train::request(&fields, &[]), total: None };
     match app.engine_arc().start_trial(app.cx(), request).await {
         Ok(dir) => {
             let job = form_urlencoded::byte_serialize(dir.to_string_lossy().as_bytes()).collect::<String>();
             Ok(go(&format!("/machines?job={job}")))
         }
         Err(errors) => {
-            let form = crate::views::train::launcher(&fields, &super::choices(&app, true).await);
+            let form = crate::views::train::launcher(&fields, &super::train::choices(&app, &fields).await);
             Ok(unprocessable(&crate::views::train::with_errors(form, &errors.0)))
         }
     }

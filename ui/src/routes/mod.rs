@@ -44,6 +44,7 @@ pub fn router(app: App) -> Router {
         .route("/host/open", post(machines::open))
         .route("/train", get(train::page))
         .route("/train/price", get(train::price))
+        .route("/train/options", get(train::options))
         .route("/runs", get(train::page).post(train::launch))
         .route("/runs/{id}", get(run::page))
         .route("/runs/{id}/series.json", get(series::json))

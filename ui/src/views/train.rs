@@ -3,8 +3,8 @@
 use super::{at_field, wrong};
 use crate::fields::Fields;
 use crate::pages::parts::{Field, Name, Price, Told, number};
-use crate::pages::train::{Launcher, RunRow, Runs, RunsAsk};
-use curfew_core::run::RunSpec;
+use crate::pages::train::{Launcher, OptionRow, Options, RunRow, Runs, RunsAsk};
+use curfew_core::run::{RunOption, RunSpec};
 use curfew_core::{Error, Timestamp, policy::Policy, say};
 use curfew_engine::{LaunchRequest, RunView};
 use jiff::Zoned;
@@ -15,6 +15,8 @@ use std::cmp::Ordering;
 pub struct Choices {
     /// Machines: what is sent, what is shown.
     pub machines: Vec<(String, Name)>,
+    /// What the chosen machine's provider can be asked for with a run.
+    pub options: &'static [RunOption],
     /// The policy's default curfew.
     pub curfew: String,
     /// Can the host choose files?
@@ -25,7 +27,7 @@ impl Choices {
     /// For runs, under this policy.
     pub fn new(machines: Vec<(String, Name)>, policy: Option<&Policy>, can_pick: bool, of_runs: bool) -> Self {
         let curfew = policy.map(|p| if of_runs { &p.run_curfew } else { &p.endpoint_curfew });
-        Self { machines, curfew: curfew.map_or_else(String::new, ToString::to_string), can_pick }
+        Self { machines, options: &[], curfew: curfew.map_or_else(String::new, ToString::to_string), can_pick }
     }
 }
 
@@ -53,6 +55,7 @@ pub fn launcher(fields: &Fields, choices: &Choices) -> Launcher {
         curfew: field("curfew"),
         curfew_default: choices.curfew.clone(),
         spend: field("spend"),
+        options: options(fields, choices.options),
         stop_on_nan: fields.on("stop_on_nan"),
         flat_epochs: field("flat_epochs"),
         flat_metric: field("flat_metric"),
@@ -74,6 +77,19 @@ pub(crate) fn offer_chosen(chosen: &Field, machines: &mut Vec<(String, Name)>) {
     }
 }
 
+/// What can be asked for besides, as typed.
+pub fn options(fields: &Fields, options: &'static [RunOption]) -> Options {
+    let rows: Vec<OptionRow> = options
+        .iter()
+        .map(|o| {
+            let id = format!("option_{}", o.name);
+            let field = Field::of(fields.raw(&id));
+            OptionRow { id, name: o.name, title: o.title, hint: o.hint, usual: o.usual, choices: o.choices, field }
+        })
+        .collect();
+    Options { open: rows.iter().any(|r| !r.field.value.is_empty()), rows }
+}
+
 /// The form for doing a run again.
 pub fn again(spec: &RunSpec, choices: &Choices) -> Launcher {
     let text = |field: &str| Field::of(field);
@@ -84,7 +100,12 @@ pub fn again(spec: &RunSpec, choices: &Choices) -> Launcher {
             rows.push(Default::default());
         }
     }
+    let mut asked = Fields::default();
+    for (name, value) in &spec.options {
+        asked.add(format!("option_{name}"), value);
+    }
     Launcher {
+        options: options(&asked, choices.options),
         dir: Field::of(spec.dir.to_string_lossy()),
         entry: text(&spec.entry),
         name: text(&spec.name),
@@ -104,8 +125,8 @@ pub fn again(spec: &RunSpec, choices: &Choices) -> Launcher {
     }
 }
 
-/// The form as the engine takes it.
-pub fn request(fields: &Fields) -> LaunchRequest {
+/// The form as the engine takes it, with the options that the machine's provider has.
+pub fn request(fields: &Fields, options: &[RunOption]) -> LaunchRequest {
     let given = |name: &str| fields.get(name).map(str::to_owned);
     let pairs = |a: &'static str, b: &'static str| {
         fields.all(a).zip(fields.all(b)).filter(|(k, v)| !(k.trim().is_empty() && v.trim().is_empty()))
@@ -127,6 +148,10 @@ pub fn request(fields: &Fields) -> LaunchRequest {
         machine: given("machine"),
         curfew: given("curfew"),
         spend: given("spend"),
+        options: options
+            .iter()
+            .filter_map(|o| Some((o.name.to_owned(), fields.get(&format!("option_{}", o.name))?.to_owned())))
+            .collect(),
         stop_on_nan: fields.on("stop_on_nan"),
         flat_epochs: given("flat_epochs"),
         flat_metric: given("flat_metric"),
@@ -153,7 +178,10 @@ pub fn with_errors(mut form: Launcher, errors: &[Error]) -> Launcher {
                     ("flat_metric", &mut form.flat_metric),
                     ("stop_after", &mut form.stop_after),
                 ];
-                if !at_field(error, &mut fields) {
+                let mut asked: Vec<_> = form.options.rows.iter_mut().map(|r| (r.name, &mut r.field)).collect();
+                let at_option = at_field(error, &mut asked);
+                form.options.open |= at_option;
+                if !at_option && !at_field(error, &mut fields) {
                     form.told.push(Told::from(error));
                 }
             }

@@ -69,6 +69,7 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
             machine: MachineRef::local(),
             curfew: at(215),
             stop: StopRules { not_a_number: true, flat_epochs: Some(5), metric: None, spend: None, time: None },
+            options: std::collections::BTreeMap::new(),
             intent: "i-abc".parse().unwrap(),
             owner: "lab-03@workstation".into(),
         },
@@ -242,6 +243,24 @@ pub(crate) fn report() -> SweepReport {
         ],
     }
 }
+
+/// As a provider with a choice and a number to ask for offers them.
+pub(crate) static RUN_OPTIONS: [curfew_core::run::RunOption; 2] = [
+    curfew_core::run::RunOption {
+        name: "instances",
+        title: "Machines",
+        hint: "How many of this machine work together",
+        usual: "1",
+        choices: &[],
+    },
+    curfew_core::run::RunOption {
+        name: "input_mode",
+        title: "How data come",
+        hint: "File: copied first",
+        usual: "File",
+        choices: &[("File", "File"), ("Pipe", "as a pipe")],
+    },
+];
 
 /// As a provider with two ways to serve offers them.
 pub(crate) static MODES: [curfew_core::ServingMode; 2] = [

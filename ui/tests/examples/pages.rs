@@ -2,8 +2,8 @@
 
 use super::machines as by_hand;
 use super::{
-    Decimal, EndpointState, Enforcer, ErrorKind, LONG, MODES, NASTY, Name, ResourceKey, RunState, RunView, at,
-    dear_run, endpoint, failed_run, frame, free, lab_report, many_runs, now, outcomes, plan, report, run, session,
+    Decimal, EndpointState, Enforcer, ErrorKind, LONG, MODES, NASTY, Name, RUN_OPTIONS, ResourceKey, RunState, RunView,
+    at, dear_run, endpoint, failed_run, frame, free, lab_report, many_runs, now, outcomes, plan, report, run, session,
     spark, today_dear, today_empty, today_local, zone,
 };
 use curfew_core::provider::{Caution, Quote};
@@ -306,7 +306,7 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
 
 pub(crate) fn choices() -> Choices {
     let machines = vec![("local".to_owned(), Name::from("This computer (8 cores, 16 GiB, no GPU)"))];
-    Choices { machines, curfew: "4h".into(), can_pick: true }
+    Choices { machines, options: &RUN_OPTIONS, curfew: "4h".into(), can_pick: true }
 }
 
 pub(crate) fn metrics() -> Vec<MetricRow> {

@@ -66,7 +66,7 @@ impl Inner {
         let model = match bring(spec)? {
             Bring::There(uri) => uri,
             Bring::Archive(path) => {
-                upload::one(cx, store, &path, &places.model).await?;
+                upload::one(cx, store, &path, &places.model, "uploading the model").await?;
                 store.uri(&places.model)
             }
             Bring::File(path) => {
@@ -202,7 +202,7 @@ impl Inner {
         packed.await.map_err(|e| {
             Error::new(ErrorKind::Unknown, "pack the files", "a part of Curfew broke while doing this").caused_by(e)
         })??;
-        upload::one(cx, store, archive.path(), key).await
+        upload::one(cx, store, archive.path(), key, "uploading its files").await
     }
 }
 

@@ -60,7 +60,8 @@ impl Inner {
                 Source::There(uri) => sources.push((name, uri)),
                 Source::Here(files) => {
                     let prefix = places.data(&name);
-                    upload::files(cx, store, &files, &prefix).await?;
+                    let what = format!("uploading the data of “{name}”");
+                    upload::files(cx, store, &files, &prefix, &what).await?;
                     sources.push((name, store.uri(&prefix)));
                 }
             }
@@ -102,7 +103,7 @@ impl Inner {
             Error::new(ErrorKind::Unknown, "pack the script folder", "a part of Curfew broke while doing this")
                 .caused_by(e)
         })??;
-        upload::one(cx, store, archive.path(), &places.code).await
+        upload::one(cx, store, archive.path(), &places.code, "uploading its code").await
     }
 
     /// An error where the job of this name is not by this intent.

@@ -6,6 +6,7 @@ mod status;
 pub(crate) use status::state;
 
 use crate::aws::{Aws, Inner};
+use crate::images::Chosen;
 use crate::job::{self, Places, Record};
 use crate::names::RUNS;
 use crate::retry::call;
@@ -16,7 +17,7 @@ use aws_sdk_sagemaker::operation::describe_training_job::DescribeTrainingJobOutp
 use curfew_core::error::Bill;
 use curfew_core::machine::Purchase;
 use curfew_core::provider::{Caution, Quote, Training};
-use curfew_core::run::{LogChunk, RunHandle, RunSpec, RunStatus};
+use curfew_core::run::{LogChunk, RunHandle, RunOption, RunSpec, RunStatus};
 use curfew_core::{Cost, Cx, Enforcer, Error, ErrorKind, RegionName, Result, RunId, Sweep, Timestamp, say};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ const LOG_LAG: SignedDuration = SignedDuration::from_secs(5);
 
 #[async_trait]
 impl Training for Aws {
+    fn options(&self) -> &'static [RunOption] {
+        &job::OPTIONS
+    }
     async fn quote(&self, cx: &Cx, spec: &RunSpec) -> Result<Quote> {
         cx.check("check the run")?;
         Ok(self.inner.check_run(cx, spec).await?.1)
@@ -159,7 +163,7 @@ impl Inner {
     async fn check_run(&self, cx: &Cx, spec: &RunSpec) -> Result<(Record, Quote)> {
         let region = self.region_of(&spec.machine)?;
         let machine = job::machine(spec)?;
-        let wishes = job::wishes(&spec.dir)?;
+        let wishes = job::wishes(spec)?;
         let now = cx.now();
         let ceiling_s = job::ceiling(spec, &wishes.aws, &region, now)?;
         let (image, supported_until) = job::image(spec, &wishes.image, &region)?;
@@ -170,9 +174,24 @@ impl Inner {
         let mut say = |code: &str, says: String, risk: &str| {
             cautions.push(Caution { code: code.into(), says, risk: risk.into(), ask: false });
         };
-        if let Some(end) = supported_until.filter(|end| *end < now.to_zoned(jiff::tz::TimeZone::UTC).date()) {
-            let says = format!("AWS no longer mends the image of {} {} (since {end}).", image.framework, image.version);
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        if let Some(says) = past_support(&image, supported_until, today) {
             say("image-support", says, "It may have known security faults; choose a newer version in curfew.toml.");
+        }
+        let (metrics, left) = job::metrics(&spec.dir);
+        if left > 0 {
+            let says = format!(
+                "{left} of the metrics in curfew.toml are not sent to AWS, which takes 40 with expressions of at most 500 characters."
+            );
+            say("metrics-left-out", says, "Curfew recognises them all the same; CloudWatch does not have them.");
+        }
+        if wishes.aws.instances > 1 && wishes.aws.distribution.is_empty() && image.framework != "own" {
+            let says = format!("{} machines each start the script by themselves.", wishes.aws.instances);
+            say(
+                "no-distribution",
+                says,
+                "Unless the script divides the work (SM_HOSTS, SM_CURRENT_HOST), each does all of it.",
+            );
         }
         if spot {
             let risk = "Save checkpoints to /opt/ml/checkpoints and go on from them, or a start again begins anew.";
@@ -194,7 +213,8 @@ impl Inner {
         }
         let quote = Quote { rate, cautions, enforcer: enforcer(), by_use: None };
         let inference = spec.dir.join("inference.py").is_file();
-        let record = Record { spec: spec.clone(), image, shape: wishes.aws, inference, created: now, ceiling_s };
+        let record =
+            Record { spec: spec.clone(), image, shape: wishes.aws, metrics, inference, created: now, ceiling_s };
         Ok((record, quote))
     }
 
@@ -245,7 +265,31 @@ impl Inner {
     }
 }
 
+/// What to say of an image that AWS no longer mends; nothing where no end is known.
+fn past_support(image: &Chosen, end: Option<jiff::civil::Date>, today: jiff::civil::Date) -> Option<String> {
+    let end = end.filter(|end| *end < today)?;
+    Some(format!("AWS no longer mends the image of {} {} (since {end}).", image.framework, image.version))
+}
+
 /// AWS holds the ceiling on a job's running time.
 fn enforcer() -> Enforcer {
     Enforcer::Cloud { name: "AWS".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_past_support() {
+        let image = Chosen { framework: "pytorch".into(), version: "2.1".into(), uri: String::new() };
+        let day = |text: &str| text.parse().unwrap();
+        let check = |end: Option<&str>, says: Option<&str>| {
+            let got = past_support(&image, end.map(day), day("2026-11-26"));
+            assert_eq!(got.as_deref(), says);
+        };
+        check(Some("2026-11-25"), Some("AWS no longer mends the image of pytorch 2.1 (since 2026-11-25)."));
+        check(Some("2026-11-26"), None);
+        check(None, None);
+    }
 }

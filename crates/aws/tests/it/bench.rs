@@ -118,6 +118,7 @@ impl Bench {
             machine: machine("aws:ml.m5.xlarge"),
             curfew: self.cx.now() + SignedDuration::from_hours(2),
             stop: StopRules::default(),
+            options: std::collections::BTreeMap::new(),
             intent: IntentId::new(format!("i-{name}")).unwrap(),
             owner: "ada@lab".into(),
         }

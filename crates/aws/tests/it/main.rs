@@ -6,3 +6,4 @@ mod faults;
 mod market;
 mod refusals;
 mod serving;
+mod shapes;

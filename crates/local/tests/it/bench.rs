@@ -85,6 +85,7 @@ impl Bench {
             machine: MachineRef::local(),
             curfew: Timestamp::now() + SignedDuration::from_hours(4),
             stop: StopRules::default(),
+            options: std::collections::BTreeMap::new(),
             intent: IntentId::new(format!("intent-{n}")).unwrap(),
             owner: "tester".into(),
         }

@@ -1,0 +1,78 @@
+//! What a launch asks its provider for besides, and how far its uploads have come.
+
+use crate::Engine;
+use crate::input::FieldErrors;
+use crate::store::RunRow;
+use curfew_core::provider::Training;
+use curfew_core::run::{RunHandle, RunOption};
+use curfew_core::{Cx, Error, MachineRef, Result};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+impl Engine {
+    /// Launches, and meanwhile keeps in the store how far the uploads have come, for every page and command to show.
+    pub(crate) async fn tell_of_launch(&self, cx: &Cx, row: &mut RunRow, training: &dyn Training) -> Result<RunHandle> {
+        const EVERY: std::time::Duration = std::time::Duration::from_millis(500);
+        let spec = row.spec.clone();
+        let newest = Arc::new(Mutex::new(None::<String>));
+        let at = newest.clone();
+        let cx = cx.telling(Arc::new(move |progress| {
+            *at.lock().expect("nothing panics while it is held") = Some(progress.to_string());
+        }));
+        let mut launching = training.launch(&cx, &spec);
+        let mut told = None;
+        loop {
+            // What could not be told does not stop it.
+            match tokio::time::timeout(EVERY, &mut launching).await {
+                Ok(result) => return result,
+                Err(_) => {
+                    let now = newest.lock().expect("nothing panics while it is held").clone();
+                    if now != told
+                        && let Some(status) = &mut row.status
+                    {
+                        status.detail.clone_from(&now);
+                        told = now;
+                        if let Err(e) = self.store.put_run(row).await {
+                            tracing::warn!(run = %spec.id, error = ?e, "how far it has come could not be kept");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What can be asked for with a run at a machine's provider.
+    pub fn options_of_runs(&self, machine: &MachineRef) -> Result<&'static [RunOption]> {
+        Ok(self.training_for(machine)?.1.options())
+    }
+
+    /// The options that were typed, checked against what the machine's provider has.
+    pub(crate) fn run_options(
+        &self,
+        machine: Option<&MachineRef>,
+        typed: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, FieldErrors> {
+        let typed = typed.iter().map(|(k, v)| (k.trim(), v.trim())).filter(|(_, v)| !v.is_empty());
+        let Some(machine) = machine else { return Ok(BTreeMap::new()) };
+        let (provider, training) = self.training_for(machine)?;
+        let (mut options, mut errors) = (BTreeMap::new(), Vec::new());
+        for (name, value) in typed {
+            let shown = curfew_core::say::clean(value, 60);
+            let Some(option) = training.options().iter().find(|o| o.name == name) else {
+                let known: Vec<&str> = training.options().iter().map(|o| o.name).collect();
+                let name = curfew_core::say::clean(name, 40);
+                let error = Error::input("options", format!("{} has no option “{name}” for a run", provider.title()));
+                errors.push(if known.is_empty() { error } else { error.next(format!("It has: {}", known.join(", "))) });
+                continue;
+            };
+            let choices: Vec<&str> = option.choices.iter().map(|c| c.0).collect();
+            if !choices.is_empty() && !choices.contains(&value) {
+                let what = format!("{}: “{shown}” is none of {}", option.title.to_lowercase(), choices.join(", "));
+                errors.push(Error::input(option.name, what));
+                continue;
+            }
+            options.insert(name.to_owned(), value.to_owned());
+        }
+        if errors.is_empty() { Ok(options) } else { Err(FieldErrors(errors)) }
+    }
+}
