@@ -14,6 +14,7 @@ mod care;
 mod copy;
 mod disk;
 mod environment;
+mod figures;
 mod files;
 mod folder;
 mod http;

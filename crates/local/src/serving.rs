@@ -13,7 +13,7 @@ use crate::training::{check_curfew, move_curfew, read_log};
 use crate::venv::Environment;
 use crate::{assets, files, unpack};
 use async_trait::async_trait;
-use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, Reply, Traffic};
+use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Figures, Invocation, Reply, Traffic};
 use curfew_core::error::Bill;
 use curfew_core::mode::{REAL_TIME, ServingMode};
 use curfew_core::provider::{Quote, Serving};
@@ -85,6 +85,9 @@ impl Serving for Local {
         let left = cx.deadline.map(|d| Duration::try_from(d.duration_since(cx.now())).unwrap_or(Duration::ZERO));
         let limit = left.map_or(ANSWERS_WITHIN, |left| left.min(ANSWERS_WITHIN));
         blocking("ask the model", move || inner.invoke(&endpoint.id, &request, limit)).await
+    }
+    async fn figures(&self, cx: &Cx, endpoint: &EndpointHandle) -> Result<Option<Figures>> {
+        Ok(crate::figures::of(&self.status(cx, endpoint).await?, cx.now()))
     }
     async fn stop(&self, cx: &Cx, endpoint: &EndpointHandle, why: &str) -> Result<()> {
         cx.check("stop the endpoint")?;

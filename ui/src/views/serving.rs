@@ -56,11 +56,8 @@ pub fn figures(id: &EndpointId, found: Result<Option<curfew_core::endpoint::Figu
         Ok(None) => Figures { none: "Nothing is measured of it here.".into(), ..page },
         Ok(Some(found)) => {
             let step = say::duration(SignedDuration::from_secs(i64::from(found.step_s)));
-            let about = format!(
-                "As of {}, from {} on, a point for each {step}.",
-                when(found.as_of, now),
-                when(found.since, now)
-            );
+            let course = if found.step_s > 0 { format!(", a point for each {step}") } else { String::new() };
+            let about = format!("As of {}, from {} on{course}.", when(found.as_of, now), when(found.since, now));
             Figures { about, rows: found.items.iter().map(row).collect(), ..page }
         }
     }
