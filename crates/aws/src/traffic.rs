@@ -146,7 +146,7 @@ struct Wanted {
 
 /// The figures of an endpoint, by what it has.
 fn wanted(spec: &EndpointSpec) -> Vec<Wanted> {
-    const UNASKED: &str = "nobody has asked it in this time";
+    const UNASKED: &str = "no request counted; CloudWatch is a minute or two behind";
     const UNMEASURED: &str = "AWS has measured nothing yet";
     let requests = |name, title, metric| Wanted {
         name,

@@ -49,10 +49,10 @@ pub(crate) async fn files(cx: &Cx, store: &Store, files: &[Entry], prefix: &str,
     let mut missing = Vec::new();
     for file in files {
         let key = format!("{prefix}{}", file.to);
-        if there.get(&key) != Some(&file.size) {
-            missing.push((file.from.clone(), key));
-        } else {
+        if there.get(&key) == Some(&file.size) {
             total.came(file.size);
+        } else {
+            missing.push((file.from.clone(), key));
         }
     }
     let mut going = futures::stream::FuturesUnordered::new();

@@ -23,20 +23,19 @@ impl Engine {
         let mut told = None;
         loop {
             // What could not be told does not stop it.
-            match tokio::time::timeout(EVERY, &mut launching).await {
-                Ok(result) => return result,
-                Err(_) => {
-                    let now = newest.lock().expect("nothing panics while it is held").clone();
-                    if now != told
-                        && let Some(status) = &mut row.status
-                    {
-                        status.detail.clone_from(&now);
-                        told = now;
-                        if let Err(e) = self.store.put_run(row).await {
-                            tracing::warn!(run = %spec.id, error = ?e, "how far it has come could not be kept");
-                        }
-                    }
-                }
+            if let Ok(result) = tokio::time::timeout(EVERY, &mut launching).await {
+                return result;
+            }
+            let now = newest.lock().expect("nothing panics while it is held").clone();
+            if now == told {
+                continue;
+            }
+            told = now;
+            if let Some(status) = &mut row.status {
+                status.detail.clone_from(&told);
+            }
+            if let Err(e) = self.store.put_run(row).await {
+                tracing::warn!(run = %spec.id, error = ?e, "how far it has come could not be kept");
             }
         }
     }

@@ -15,7 +15,8 @@ pub(crate) fn of(status: &EndpointStatus, now: Timestamp) -> Option<Figures> {
         points: Vec::new(),
         missing: value.is_none().then(|| missing.to_owned()),
     };
-    let latency = |name, title, value| figure(name, title, "ms", value, "of recent requests", "nobody has asked it yet");
+    let latency =
+        |name, title, value| figure(name, title, "ms", value, "of recent requests", "nobody has asked it yet");
     let memory = traffic.memory_bytes.map(|bytes| bytes as f64 / f64::from(1 << 20));
     let items = vec![
         figure("requests", "Requests", "", Some(traffic.requests as f64), "in all", ""),

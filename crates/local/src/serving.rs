@@ -13,7 +13,9 @@ use crate::training::{check_curfew, move_curfew, read_log};
 use crate::venv::Environment;
 use crate::{assets, files, unpack};
 use async_trait::async_trait;
-use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Figures, Invocation, Reply, Traffic};
+use curfew_core::endpoint::{
+    EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Figures, Invocation, Reply, Traffic,
+};
 use curfew_core::error::Bill;
 use curfew_core::mode::{REAL_TIME, ServingMode};
 use curfew_core::provider::{Quote, Serving};

@@ -60,17 +60,15 @@ impl Sheet for Endpoints {
             Err(e) => return Err(e),
         };
         let folder = folder_of(at, name).await?;
-        match found {
-            Some(found) => live(at, name, &found, folder).await.map(Some),
-            None => {
-                let Some(folder) = folder else { return Ok(None) };
-                let mut endpoint = ended(at, name, &folder);
-                let files = endpoint.steps.pop();
-                detach_step(&mut endpoint, at.inner.attached_of_late(at.cx, at.region).await.ok().as_ref());
-                endpoint.steps.extend(files);
-                Ok(Some(endpoint))
-            }
+        if let Some(found) = found {
+            return live(at, name, &found, folder).await.map(Some);
         }
+        let Some(folder) = folder else { return Ok(None) };
+        let mut endpoint = ended(at, name, &folder);
+        let files = endpoint.steps.pop();
+        detach_step(&mut endpoint, at.inner.attached_of_late(at.cx, at.region).await.ok().as_ref());
+        endpoint.steps.extend(files);
+        Ok(Some(endpoint))
     }
 
     async fn remove(&self, at: &At<'_>, name: &str, verb: &str) -> Result<()> {

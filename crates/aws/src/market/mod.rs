@@ -173,7 +173,8 @@ async fn endpoints(cx: &Cx, clients: &Clients) -> Result<Vec<(String, u32)>> {
                 if let Some(machine) = variant.instance_type() {
                     let count = variant.initial_instance_count().unwrap_or(1).unsigned_abs();
                     found.push((format!("{} for endpoint usage", machine.as_str()), count));
-                } else if let Some(count) = variant.serverless_config().and_then(|s| s.max_concurrency()) {
+                } else if let Some(serverless) = variant.serverless_config() {
+                    let count = serverless.max_concurrency().unwrap_or(0);
                     found.push((SERVERLESS_CONCURRENCY.to_owned(), count.unsigned_abs()));
                 }
             }
