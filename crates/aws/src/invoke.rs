@@ -64,9 +64,9 @@ impl Inner {
 }
 
 /// The error, and whether it is the model's own.
-fn explain<R: std::fmt::Debug + Send + Sync + 'static>(
+fn explain(
     id: &EndpointId,
-    error: &SdkError<InvokeEndpointError, R>,
+    error: &SdkError<InvokeEndpointError>,
 ) -> (Error, bool) {
     if let Some(InvokeEndpointError::ModelError(model)) = error.as_service_error() {
         let status = model.original_status_code().unwrap_or(500);

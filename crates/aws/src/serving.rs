@@ -80,7 +80,7 @@ impl Serving for Aws {
         cx.check("find the endpoint")?;
         let region = self.inner.region_of(&spec.machine)?;
         // Read anew: a folder that was deleted elsewhere has been deleted.
-        if let Some(store) = self.inner.store_if_there(cx, &region).await? {
+        for store in self.inner.stores(cx, &region).await? {
             self.inner.forget_record(&store, &Places::of(&spec.id).record);
         }
         let record = self.inner.endpoint_record(cx, &region, &spec.id).await?;
@@ -88,14 +88,13 @@ impl Serving for Aws {
     }
     async fn list(&self, cx: &Cx) -> Result<Sweep<(EndpointHandle, EndpointSpec)>> {
         cx.check("list the endpoints")?;
-        let mut sweep = Sweep::default();
-        for region in &self.inner.regions {
-            match self.inner.endpoints_in(cx, region).await {
-                Ok(found) => sweep.items.extend(found.into_iter().map(|r| (handle(&r.spec.id, region), r.spec))),
-                Err(e) => sweep.gaps.push(self.inner.gap(region, "endpoints", &e)),
+        let list = |region: RegionName| async move {
+            match self.inner.endpoints_in(cx, &region).await {
+                Ok(found) => Sweep::whole(found.into_iter().map(|r| (handle(&r.spec.id, &region), r.spec)).collect()),
+                Err(e) => Sweep { items: Vec::new(), gaps: vec![self.inner.gap(&region, "endpoints", &e)] },
             }
-        }
-        Ok(sweep)
+        };
+        Ok(self.inner.in_each_region(list).await)
     }
     async fn status(&self, cx: &Cx, endpoint: &EndpointHandle) -> Result<EndpointStatus> {
         cx.check("look at the endpoint")?;
@@ -184,16 +183,18 @@ impl Inner {
         region: &RegionName,
         id: &EndpointId,
     ) -> Result<Option<Record>> {
-        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(None) };
-        self.record(cx, &store, &Places::of(id).record).await
+        let places = Places::of(id);
+        let Some(store) = self.store_with(cx, region, &places.folder).await? else { return Ok(None) };
+        self.record(cx, &store, &places.record).await
     }
 
     pub(crate) async fn endpoints_in(&self, cx: &Cx, region: &RegionName) -> Result<Vec<Record>> {
-        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(Vec::new()) };
         let mut records = Vec::new();
-        for name in store.folders(cx, ENDPOINTS).await? {
-            let Ok(id) = EndpointId::new(name) else { continue };
-            records.extend(self.record::<Record>(cx, &store, &Places::of(&id).record).await?);
+        for store in self.stores_by_and_by(cx, region).await? {
+            for name in store.folders(cx, ENDPOINTS).await? {
+                let Ok(id) = EndpointId::new(name) else { continue };
+                records.extend(self.record::<Record>(cx, &store, &Places::of(&id).record).await?);
+            }
         }
         Ok(records)
     }
@@ -303,7 +304,9 @@ impl Inner {
                 .next("Choose another name, or delete the one that is there")
                 .bill(Bill::NothingStarted));
         }
-        let store = self.store(cx, &region).await?;
+        // Where its record lies: that is another bucket, if another was chosen since.
+        let store = self.store_with(cx, &region, &places.folder).await?;
+        let store = store.ok_or_else(|| no_endpoint(&spec.id, "deploy"))?;
         let there = self.describe_endpoint(cx, &region, &spec.id).await?.is_some();
         if !there
             && self.stop_note(cx, &store, &places.stop).await?.is_none()
@@ -483,7 +486,7 @@ impl Inner {
     async fn endpoint_status(&self, cx: &Cx, region: &RegionName, id: &EndpointId) -> Result<EndpointStatus> {
         const WHAT: &str = "look at the endpoint";
         let places = Places::of(id);
-        let store = self.store_if_there(cx, region).await?.ok_or_else(|| no_endpoint(id, WHAT))?;
+        let store = self.store_with(cx, region, &places.folder).await?.ok_or_else(|| no_endpoint(id, WHAT))?;
         let record = self.endpoint_record(cx, region, id).await?.ok_or_else(|| no_endpoint(id, WHAT))?;
         let found = self.describe_endpoint(cx, region, id).await?;
         if found.is_none() && store.size(cx, &places.record).await?.is_none() {
@@ -585,16 +588,18 @@ impl Inner {
         if at <= cx.now() {
             return Err(Error::input("curfew", format!("the curfew {at} is in the past")));
         }
-        let store = self.store(cx, region).await?;
-        store.put_json(cx, &format!("{}curfew.json", Places::of(id).folder), &at).await?;
+        let folder = Places::of(id).folder;
+        let store = self.store_with(cx, region, &folder).await?.ok_or_else(|| no_endpoint(id, "move the curfew"))?;
+        store.put_json(cx, &format!("{folder}curfew.json"), &at).await?;
         Ok(Enforcer::OnlyWhileOn)
     }
 
     async fn stop_endpoint(&self, cx: &Cx, region: &RegionName, id: &EndpointId, why: &str) -> Result<()> {
-        let store = self.store_if_there(cx, region).await?.ok_or_else(|| no_endpoint(id, "stop the endpoint"))?;
+        let places = Places::of(id);
+        let store = self.store_with(cx, region, &places.folder).await?;
+        let store = store.ok_or_else(|| no_endpoint(id, "stop the endpoint"))?;
         self.endpoint_record(cx, region, id).await?.ok_or_else(|| no_endpoint(id, "stop the endpoint"))?;
         let note = StopNote { why: why.to_owned(), at: cx.now() };
-        let places = Places::of(id);
         store.claim(cx, &places.stop, &crate::store::json(&note)?).await.map_err(|e| e.bill(Bill::StillRunning))?;
         self.end_endpoint(cx, region, id.as_str(), Duration::from_secs(20)).await
     }
@@ -676,8 +681,8 @@ impl Inner {
 
     pub(crate) async fn remove_endpoint_folder(&self, cx: &Cx, region: &RegionName, id: &EndpointId) -> Result<()> {
         log::remove_group(cx, &self.at(region).logs.clone(), &log_group(id)).await?;
-        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(()) };
         let places = Places::of(id);
+        let Some(store) = self.store_with(cx, region, &places.folder).await? else { return Ok(()) };
         crate::kinds::uploads::abort_below(cx, &store, &places.folder).await?;
         store.remove_folder(cx, &places.folder, &places.record).await?;
         self.forget_record(&store, &places.record);
