@@ -56,6 +56,8 @@ struct Look {
     there: Vec<String>,
 }
 
+/// Kinds of one region that are read at one time ask for its bucket once: an answer so young is as good as one's own.
+const AT_ONE_TIME: Duration = Duration::from_millis(250);
 /// Regions that are asked at once.
 const AT_ONCE: usize = 8;
 /// For how long a list of runs or endpoints believes that a region other than the home region has no bucket: each look
@@ -163,11 +165,12 @@ impl Inner {
         F: Future<Output = Sweep<T>>,
     {
         let answers = futures::stream::iter(self.read_regions()).map(ask).buffered(AT_ONCE);
-        answers.fold(Sweep::default(), |mut all, one| async move {
-            all.absorb(one);
-            all
-        })
-        .await
+        answers
+            .fold(Sweep::default(), |mut all, one| async move {
+                all.absorb(one);
+                all
+            })
+            .await
     }
 
     pub(crate) fn gap(&self, region: &RegionName, what: &str, error: &Error) -> Gap {
@@ -197,12 +200,12 @@ impl Inner {
 
     /// Every bucket of a region that is there and in which things of ours may lie, the one that is used first.
     pub(crate) async fn stores(&self, cx: &Cx, region: &RegionName) -> Result<Vec<Store>> {
-        self.stores_seen(cx, region, Duration::ZERO).await
+        self.stores_seen(cx, region, AT_ONE_TIME).await
     }
 
     /// The same for a list that is asked for again and again: that there is none is believed for a while.
     pub(crate) async fn stores_by_and_by(&self, cx: &Cx, region: &RegionName) -> Result<Vec<Store>> {
-        let believed = if *region == self.home { Duration::ZERO } else { BELIEVED };
+        let believed = if *region == self.home { AT_ONE_TIME } else { BELIEVED };
         self.stores_seen(cx, region, believed).await
     }
 
@@ -211,7 +214,6 @@ impl Inner {
         let names = self.buckets_ever(cx, region).await?;
         let look = self.look(region);
         let mut look = look.lock().await;
-        // An answer whose question was put after we came is as good as one of our own: many kinds ask at once.
         let answered = look.began.is_some_and(|began| began + believed >= asked);
         if !answered {
             let began = Instant::now();

@@ -87,9 +87,8 @@ fn says(error: &Error, code: &str) -> bool {
 pub(crate) async fn region(inner: &Inner, cx: &Cx, name: &str) -> Result<RegionName> {
     const WHAT: &str = "ask where the bucket is";
     let clients = inner.at(&inner.home);
-    let answer = call(cx, WHAT, || {
-        clients.s3.get_bucket_location().bucket(name).expected_bucket_owner(&inner.account.0).send()
-    });
+    let answer =
+        call(cx, WHAT, || clients.s3.get_bucket_location().bucket(name).expected_bucket_owner(&inner.account.0).send());
     let answer = answer.await.map_err(|e| e.with("bucket", name))?;
     // S3's first regions have names of their own: none is us-east-1, EU is eu-west-1.
     let region = match answer.location_constraint().map(BucketLocationConstraint::as_str) {
@@ -98,7 +97,11 @@ pub(crate) async fn region(inner: &Inner, cx: &Cx, name: &str) -> Result<RegionN
         Some(region) => region,
     };
     RegionName::new(region).map_err(|_| {
-        Error::new(ErrorKind::Unknown, WHAT, format!("AWS names a region that cannot be one: {}", say::clean(region, 60)))
+        Error::new(
+            ErrorKind::Unknown,
+            WHAT,
+            format!("AWS names a region that cannot be one: {}", say::clean(region, 60)),
+        )
     })
 }
 
@@ -223,7 +226,9 @@ async fn furnish(cx: &Cx, clients: &Clients, name: &str) -> Result<()> {
         .id("curfew: uploads that were broken off")
         .status(ExpirationStatus::Enabled)
         .filter(LifecycleRuleFilter::builder().prefix("").build())
-        .abort_incomplete_multipart_upload(AbortIncompleteMultipartUpload::builder().days_after_initiation(UPLOAD_DAYS).build())
+        .abort_incomplete_multipart_upload(
+            AbortIncompleteMultipartUpload::builder().days_after_initiation(UPLOAD_DAYS).build(),
+        )
         .build()
         .map_err(built)?;
     let scratch = LifecycleRule::builder()
@@ -256,7 +261,15 @@ mod tests {
 
     #[test]
     fn names_of_buckets() {
-        for (name, good) in [("lab-data", true), ("a.b", true), ("ab", false), ("Lab", false), ("a..b", false), ("-ab", false), ("a/b", false)] {
+        for (name, good) in [
+            ("lab-data", true),
+            ("a.b", true),
+            ("ab", false),
+            ("Lab", false),
+            ("a..b", false),
+            ("-ab", false),
+            ("a/b", false),
+        ] {
             assert_eq!(can_be_a_name(name), good, "{name}");
         }
         assert!(can_be_a_name(&"x".repeat(63)) && !can_be_a_name(&"x".repeat(64)));

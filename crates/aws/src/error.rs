@@ -206,7 +206,9 @@ fn ask_for(error: Error, hint: RightsHint) -> Error {
     // Who gave the error a next step of its own knows better: another role, not another right.
     let own = error.field().is_some();
     let next = match (&hint.action, hint.level) {
-        (Some(action), Some(level)) => format!("Ask an admin for {action}; the smallest policy that has it is “{level}”"),
+        (Some(action), Some(level)) => {
+            format!("Ask an admin for {action}; the smallest policy that has it is “{level}”")
+        }
         (Some(action), None) => format!("Ask an admin for {action}"),
         _ => "Look at what these keys may do on the account's page".to_owned(),
     };

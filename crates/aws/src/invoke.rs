@@ -64,10 +64,7 @@ impl Inner {
 }
 
 /// The error, and whether it is the model's own.
-fn explain(
-    id: &EndpointId,
-    error: &SdkError<InvokeEndpointError>,
-) -> (Error, bool) {
+fn explain(id: &EndpointId, error: &SdkError<InvokeEndpointError>) -> (Error, bool) {
     if let Some(InvokeEndpointError::ModelError(model)) = error.as_service_error() {
         let status = model.original_status_code().unwrap_or(500);
         let said = model.original_message().unwrap_or_default().trim();

@@ -175,7 +175,7 @@ async fn part(
     let chosen = if let Some(id) = &pick.take {
         Some(access.choose(&cx, part, id).await?)
     } else if pick.create {
-        note(format!("{} {}", sheet.ours, sheet.makes));
+        note(format!("{}: {}", sheet.ours, sheet.makes));
         for (title, text) in &sheet.documents {
             note(format!("{title}:\n{text}"));
         }
@@ -200,7 +200,9 @@ async fn part(
     let chosen = access.chosen(&cx, part).await;
     let found = access.found(&cx, part).await;
     if json {
-        print_json(&json!({ "chosen": chosen.as_ref().ok(), "found": found.items, "gaps": found.gaps, "sheet": sheet }));
+        print_json(
+            &json!({ "chosen": chosen.as_ref().ok(), "found": found.items, "gaps": found.gaps, "sheet": sheet }),
+        );
     } else {
         line(format!("{}: {}", sheet.title, in_words(chosen.as_ref().map(Option::as_ref))));
         let rows: Vec<Vec<String>> =

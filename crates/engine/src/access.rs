@@ -24,9 +24,7 @@ impl Engine {
         const WHAT: &str = "find the account";
         let with_rights = self.providers().iter().filter(|p| p.access().is_some());
         let meant = |p: &&Arc<dyn Provider>| {
-            text.is_none_or(|t| {
-                p.account().0 == t || p.title() == t || format!("{}:{}", p.cloud(), p.account()) == t
-            })
+            text.is_none_or(|t| p.account().0 == t || p.title() == t || format!("{}:{}", p.cloud(), p.account()) == t)
         };
         let found: Vec<_> = with_rights.filter(meant).collect();
         match found.as_slice() {

@@ -210,6 +210,7 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
                 title: "This computer".into(),
                 id: "local · this-computer".into(),
                 does: "trains, serves models, is swept".into(),
+                href: String::new(),
             }],
             power: views::settings::power(&kept),
             habits: views::settings::habits(&kept, Some(false)),

@@ -23,12 +23,14 @@ impl Inner {
         match part {
             Part::Role => PartSheet {
                 title: "Execution role".into(),
-                says: "Training jobs and endpoints run as this role: it reads their data and writes their results.".into(),
+                says: "Training jobs and endpoints run as this role: it reads their data and writes their results."
+                    .into(),
                 typed: names.iam("role/…"),
                 ours: OURS.into(),
-                makes: "It may read and write Curfew's buckets, write logs and figures, and read AWS's framework images; \
+                makes:
+                    "It may read and write Curfew's buckets, write logs and figures, and read AWS's framework images; \
                         only SageMaker may use it."
-                    .into(),
+                        .into(),
                 documents: vec![
                     ("Who may use it".into(), TRUST.trim().to_owned()),
                     ("What it may do".into(), POLICY.trim().to_owned()),
@@ -114,7 +116,8 @@ impl Inner {
                 }
                 let trusts = found.and_then(|r| r.assume_role_policy_document()).is_some_and(role::trusts_sagemaker);
                 if !trusts {
-                    let what = format!("SageMaker may not use the role {name}: it does not trust sagemaker.amazonaws.com");
+                    let what =
+                        format!("SageMaker may not use the role {name}: it does not trust sagemaker.amazonaws.com");
                     return Err(Error::input("role", what).next("Choose another, or ask its owner to add that trust"));
                 }
             }
@@ -133,6 +136,7 @@ impl Inner {
             return Err(fixed(ROLE_VARIABLE, "role"));
         }
         let arn = role::create(self, cx, &self.home).await?;
+        self.known.lock().await.role = Some(arn.clone());
         self.kept.change(|notes| notes.role = Some(arn.clone()))?;
         Ok(Chosen { id: arn, by: HERE.into(), fixed: false })
     }
@@ -254,5 +258,7 @@ fn remember(earlier: &mut Vec<InRegion>, bucket: Option<InRegion>) {
 
 fn fixed(variable: &str, field: &'static str) -> Error {
     let what = format!("{variable} in the environment says which one is used");
-    Error::new(ErrorKind::Conflict, "choose it", what).at(field).next(format!("Start Curfew without {variable} to choose here"))
+    Error::new(ErrorKind::Conflict, "choose it", what)
+        .at(field)
+        .next(format!("Start Curfew without {variable} to choose here"))
 }

@@ -4,7 +4,8 @@ use super::rights::{Condition, FEATURES, RIGHTS, Resource, Right};
 use crate::names::{Names, TAG_INTENT};
 use crate::role;
 use curfew_core::access::{Level, Policy};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Whose things the policies name.
@@ -33,11 +34,14 @@ impl Scope<'_> {
             Resource::Job => vec![sagemaker("training-job")],
             Resource::Model => vec![sagemaker("model")],
             Resource::EndpointConfig => vec![sagemaker("endpoint-config")],
-            // A new endpoint is created "on" its configuration too.
-            Resource::Endpoint => vec![sagemaker("endpoint"), sagemaker("endpoint-config")],
+            Resource::Endpoint => vec![sagemaker("endpoint")],
+            // IAM wants the right on its configuration too.
+            Resource::NewEndpoint => vec![sagemaker("endpoint"), sagemaker("endpoint-config")],
             Resource::Ours => ["training-job", "model", "endpoint-config", "endpoint"].map(sagemaker).into(),
             Resource::OurRole => vec![self.names.iam(&format!("role/{}", role::OURS))],
-            Resource::Pass => vec![self.role.map_or_else(|| self.names.iam(&format!("role/{}", role::OURS)), Into::into)],
+            Resource::Pass => {
+                vec![self.role.map_or_else(|| self.names.iam(&format!("role/{}", role::OURS)), Into::into)]
+            }
             Resource::Me => vec![self.names.iam("role/*"), self.names.iam("user/*")],
         }
     }
@@ -68,22 +72,20 @@ fn says(level: Level) -> &'static str {
 /// Which statement a right goes into: the first feature of this level that needs it, on what, and when.
 type Place = (usize, Resource, Condition);
 
-fn document(scope: &Scope<'_>, level: Level) -> Value {
+fn document(scope: &Scope<'_>, level: Level) -> Document {
     let wanted = |right: &&Right| right.level() <= level;
     // What is allowed without a condition needs no second statement with one.
     let covered = |right: &Right| {
         right.condition != Condition::None
             && RIGHTS.iter().filter(wanted).any(|other| {
-                other.action == right.action
-                    && other.resource == right.resource
-                    && other.condition == Condition::None
+                other.action == right.action && other.resource == right.resource && other.condition == Condition::None
             })
     };
     let everywhere = |right: &Right| {
         right.resource != Resource::Any
             && RIGHTS.iter().filter(wanted).any(|other| other.action == right.action && other.resource == Resource::Any)
     };
-    let mut statements: BTreeMap<Place, Vec<&str>> = BTreeMap::new();
+    let mut statements: BTreeMap<Place, Vec<&'static str>> = BTreeMap::new();
     for right in RIGHTS.iter().filter(wanted).filter(|r| !covered(r) && !everywhere(r)) {
         let first = FEATURES.iter().position(|f| f.level <= level && right.features.contains(&f.id)).unwrap_or(0);
         let actions = statements.entry((first, right.resource, right.condition)).or_default();
@@ -91,20 +93,31 @@ fn document(scope: &Scope<'_>, level: Level) -> Value {
             actions.push(right.action);
         }
     }
-    let statement = |((feature, resource, condition), mut actions): (Place, Vec<&str>)| {
-        actions.sort_unstable();
-        let mut statement = Map::new();
-        statement.insert("Sid".into(), sid(FEATURES[feature].id, resource, condition).into());
-        statement.insert("Effect".into(), "Allow".into());
-        statement.insert("Action".into(), json!(actions));
-        statement.insert("Resource".into(), json!(scope.arns(resource)));
-        if let Some(condition) = when(condition) {
-            statement.insert("Condition".into(), condition);
-        }
-        Value::Object(statement)
+    let statement = |((feature, resource, condition), mut action): (Place, Vec<&'static str>)| {
+        action.sort_unstable();
+        let sid = sid(FEATURES[feature].id, resource, condition);
+        Statement { sid, effect: "Allow", action, resource: scope.arns(resource), condition: when(condition) }
     };
-    let statements: Vec<Value> = statements.into_iter().map(statement).collect();
-    json!({ "Version": "2012-10-17", "Statement": statements })
+    Document { version: "2012-10-17", statement: statements.into_iter().map(statement).collect() }
+}
+
+/// In the order in which AWS writes its own.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: String,
+    effect: &'static str,
+    action: Vec<&'static str>,
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<Value>,
 }
 
 /// Letters and digits, and different for each statement of a document.
@@ -167,7 +180,8 @@ mod tests {
     /// IAM's own limits: 6,144 characters without white space (managed policies), Sid of letters and digits, each once.
     #[test]
     fn iam_would_take_them() {
-        for policy in check(Some(&format!("arn:aws:iam::123456789012:role/{}", "r".repeat(64))), Some(&"b".repeat(63))) {
+        for policy in check(Some(&format!("arn:aws:iam::123456789012:role/{}", "r".repeat(64))), Some(&"b".repeat(63)))
+        {
             let size = policy.text.chars().filter(|c| !c.is_whitespace()).count();
             assert!(size <= 6_144, "{}: {size} characters", policy.name);
             let document: Value = serde_json::from_str(&policy.text).unwrap();

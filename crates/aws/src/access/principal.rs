@@ -45,7 +45,9 @@ impl Principal {
             Self::User(name) => format!("The user {name}"),
             Self::Session { role, session } => match role.strip_prefix("AWSReservedSSO_") {
                 // AWSReservedSSO_PERMISSIONSET_0123456789abcdef
-                Some(set) => format!("{session}, signed in with {}", set.rsplit_once('_').map_or(set, |(name, _)| name)),
+                Some(set) => {
+                    format!("{session}, signed in with {}", set.rsplit_once('_').map_or(set, |(name, _)| name))
+                }
                 None => format!("A session of the role {role}"),
             },
             Self::Federated(name) => format!("A temporary session of {name}"),
@@ -76,12 +78,7 @@ impl Inner {
     pub(crate) async fn who(&self, cx: &Cx) -> Result<Who> {
         let arn = self.caller(cx).await?;
         let principal = Principal::of(&arn);
-        Ok(Who {
-            account: self.account.clone(),
-            says: principal.says(),
-            caution: principal.caution(),
-            principal: arn,
-        })
+        Ok(Who { account: self.account.clone(), says: principal.says(), caution: principal.caution(), principal: arn })
     }
 
     /// The caller's ARN.

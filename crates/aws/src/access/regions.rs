@@ -63,8 +63,10 @@ impl Inner {
         let ec2 = self.at(&self.home).ec2.clone();
         let answer = call(cx, WHAT, || ec2.describe_regions().all_regions(false).send()).await?;
         let enabled = |r: &&aws_sdk_ec2::types::Region| r.opt_in_status() != Some("not-opted-in");
+        // China's and the government's clouds are others, with accounts of their own.
+        let here = |r: &RegionName| self.names(r).partition() == self.names(&self.home).partition();
         let names = answer.regions().iter().filter(enabled).filter_map(|r| r.region_name());
-        let mut names: Vec<RegionName> = names.filter_map(|n| RegionName::new(n).ok()).collect();
+        let mut names: Vec<RegionName> = names.filter_map(|n| RegionName::new(n).ok()).filter(here).collect();
         names.sort();
         if names.is_empty() {
             return Err(Error::new(ErrorKind::Unknown, WHAT, "AWS named no region"));

@@ -19,8 +19,13 @@ enum Verdict {
     Unknown,
 }
 
-/// Verdicts by action and resource.
-type Verdicts = BTreeMap<(&'static str, Resource), Verdict>;
+/// Verdicts by action, resource, and whether it is about things without Curfew's tag.
+type Verdicts = BTreeMap<(&'static str, Resource, bool), Verdict>;
+
+/// Is this right about what others made?
+fn foreign(right: &Right) -> bool {
+    right.features.contains(&"others")
+}
 
 const SIMULATED: &str = "IAM's simulation";
 const DRY_RUN: &str = "EC2's dry run";
@@ -57,7 +62,8 @@ impl Inner {
             level: f.level,
             may: match principal {
                 Principal::Root => May::Allowed {
-                    how: "the root user may; only an organisation's policy could forbid it, which is not known here".into(),
+                    how: "the root user may; only an organisation's policy could forbid it, which is not known here"
+                        .into(),
                 },
                 _ => may(f.id, &verdicts, &why),
             },
@@ -67,15 +73,21 @@ impl Inner {
 
     /// Asks IAM about every right of the table, on things of the names and tags that our calls bring.
     async fn simulate(&self, cx: &Cx, source: &str, verdicts: &mut Verdicts) -> Result<()> {
-        let resources: BTreeSet<Resource> = RIGHTS.iter().map(|r| r.resource).collect();
-        for resource in resources {
-            let actions: BTreeSet<&str> = RIGHTS.iter().filter(|r| r.resource == resource).map(|r| r.action).collect();
+        let questions: BTreeSet<(Resource, bool)> = RIGHTS.iter().map(|r| (r.resource, foreign(r))).collect();
+        for (resource, others) in questions {
+            let rights = || RIGHTS.iter().filter(|r| r.resource == resource && foreign(r) == others);
+            let actions: BTreeSet<&str> = rights().map(|r| r.action).collect();
             let on = self.example(cx, resource, source).await;
-            let results = self.ask_iam(cx, source, &actions, &on).await?;
-            for right in RIGHTS.iter().filter(|r| r.resource == resource) {
+            let results = self.ask_iam(cx, source, &actions, &on, context(others)).await?;
+            for right in rights() {
                 let mine: Vec<_> = results.iter().filter(|e| e.eval_action_name() == right.action).collect();
-                verdicts.insert((right.action, resource), verdict(&mine));
+                verdicts.insert((right.action, resource, others), verdict(&mine));
             }
+        }
+        // That it was answered is the answer, whatever it says of itself; a user needs no look at a role.
+        verdicts.insert(("iam:SimulatePrincipalPolicy", Resource::Me, false), Verdict::Allowed(SIMULATED));
+        if matches!(Principal::of(source), Principal::User(_)) {
+            verdicts.insert(("iam:GetRole", Resource::Me, false), Verdict::Allowed(SIMULATED));
         }
         Ok(())
     }
@@ -86,9 +98,9 @@ impl Inner {
         source: &str,
         actions: &BTreeSet<&str>,
         on: &[String],
+        context: Vec<ContextEntry>,
     ) -> Result<Vec<EvaluationResult>> {
         let iam = self.at(&self.home).iam.clone();
-        let context = context();
         let (mut results, mut marker) = (Vec::new(), None::<String>);
         loop {
             let page = call(cx, "ask IAM what these keys may do", || {
@@ -127,6 +139,7 @@ impl Inner {
             Resource::Model => vec![sagemaker("model")],
             Resource::EndpointConfig => vec![sagemaker("endpoint-config")],
             Resource::Endpoint => vec![sagemaker("endpoint")],
+            Resource::NewEndpoint => vec![sagemaker("endpoint"), sagemaker("endpoint-config")],
             Resource::Ours => ["training-job", "model", "endpoint-config", "endpoint"].map(sagemaker).into(),
             Resource::OurRole => vec![names.iam(&format!("role/{}", crate::role::OURS))],
             Resource::Pass => {
@@ -148,14 +161,14 @@ impl Inner {
             // Not asked well enough to say; what the simulation said stays.
             Err(_) => return,
         };
-        verdicts.insert(("ec2:DescribeRegions", Resource::Any), verdict);
+        verdicts.insert(("ec2:DescribeRegions", Resource::Any, false), verdict);
     }
 
     /// What really happened outweighs what IAM thinks would: organisations and sessions limit what it cannot see.
     fn take_tries(&self, verdicts: &mut Verdicts) {
         for right in &*RIGHTS {
             let Some(tried) = self.tried.of(right.action) else { continue };
-            let verdict = verdicts.entry((right.action, right.resource)).or_insert(Verdict::Unknown);
+            let verdict = verdicts.entry((right.action, right.resource, foreign(right))).or_insert(Verdict::Unknown);
             let ago = say::duration(jiff::SignedDuration::try_from(tried.when.elapsed()).unwrap_or_default());
             if !tried.worked {
                 *verdict = Verdict::Denied(format!("tried {ago} ago, and AWS refused it"));
@@ -178,20 +191,27 @@ fn reason(error: &Error) -> String {
     }
 }
 
-/// How our calls look: with our tags, and the role passed to SageMaker.
-fn context() -> Vec<ContextEntry> {
+/// How our calls look: with our tags, unless they are about what others made, and the role passed to SageMaker.
+fn context(others: bool) -> Vec<ContextEntry> {
     let entry = |key: String, values: &[&str], kind: ContextKeyTypeEnum| {
         let values = values.iter().map(|v| (*v).to_owned()).collect();
-        ContextEntry::builder().context_key_name(key).set_context_key_values(Some(values)).context_key_type(kind).build()
+        ContextEntry::builder()
+            .context_key_name(key)
+            .set_context_key_values(Some(values))
+            .context_key_type(kind)
+            .build()
     };
     let one = ContextKeyTypeEnum::String;
-    vec![
-        entry(format!("aws:RequestTag/{TAG_INTENT}"), &["i-asks"], one.clone()),
-        entry(format!("aws:ResourceTag/{TAG_INTENT}"), &["i-asks"], one.clone()),
-        entry("aws:TagKeys".into(), &[TAG_INTENT], ContextKeyTypeEnum::StringList),
+    let mut entries = vec![
         entry("iam:PassedToService".into(), &["sagemaker.amazonaws.com"], one.clone()),
-        entry("sagemaker:TaggingAction".into(), &CREATING, one),
-    ]
+        entry("sagemaker:TaggingAction".into(), &CREATING, one.clone()),
+    ];
+    if !others {
+        entries.push(entry(format!("aws:RequestTag/{TAG_INTENT}"), &["i-asks"], one.clone()));
+        entries.push(entry(format!("aws:ResourceTag/{TAG_INTENT}"), &["i-asks"], one));
+        entries.push(entry("aws:TagKeys".into(), &[TAG_INTENT], ContextKeyTypeEnum::StringList));
+    }
+    entries
 }
 
 /// One verdict of IAM's over all the resources that were asked about: the worst.
@@ -203,7 +223,8 @@ fn verdict(results: &[&EvaluationResult]) -> Verdict {
             D::Allowed => continue,
             D::ExplicitDeny => Verdict::Denied("a policy forbids it".into()),
             D::ImplicitDeny => {
-                let beyond = result.permissions_boundary_decision_detail().is_some_and(|d| !d.allowed_by_permissions_boundary());
+                let beyond =
+                    result.permissions_boundary_decision_detail().is_some_and(|d| !d.allowed_by_permissions_boundary());
                 let outside = result.organizations_decision_detail().is_some_and(|d| !d.allowed_by_organizations());
                 Verdict::Denied(match (beyond, outside) {
                     (true, _) => "the permissions boundary does not allow it".into(),
@@ -222,8 +243,9 @@ fn may(feature: &str, verdicts: &Verdicts, why: &str) -> May {
     let mut refused: Vec<Refused> = Vec::new();
     let (mut open, mut ways) = (BTreeSet::new(), Vec::new());
     let needed = RIGHTS.iter().filter(|r| r.features.contains(&feature));
-    for Right { action, resource, .. } in needed {
-        match verdicts.get(&(*action, *resource)).unwrap_or(&Verdict::Unknown) {
+    for right in needed {
+        let Right { action, resource, .. } = right;
+        match verdicts.get(&(*action, *resource, foreign(right))).unwrap_or(&Verdict::Unknown) {
             Verdict::Allowed(how) => {
                 if !ways.contains(how) {
                     ways.push(*how);
@@ -295,7 +317,7 @@ mod tests {
     use super::*;
 
     fn all(verdict: &Verdict) -> Verdicts {
-        RIGHTS.iter().map(|r| ((r.action, r.resource), verdict.clone())).collect()
+        RIGHTS.iter().map(|r| ((r.action, r.resource, foreign(r)), verdict.clone())).collect()
     }
 
     #[test]
@@ -304,13 +326,13 @@ mod tests {
         assert_eq!(may("train", &good, ""), May::Allowed { how: "by IAM's simulation".into() });
 
         let mut one = good.clone();
-        one.insert(("iam:PassRole", Resource::Pass), Verdict::Denied("no policy allows it".into()));
+        one.insert(("iam:PassRole", Resource::Pass, false), Verdict::Denied("no policy allows it".into()));
         let refused = vec![Refused { action: "iam:PassRole".into(), by: "no policy allows it".into() }];
         assert_eq!(may("train", &one, ""), May::Denied { refused });
         assert_eq!(may("sweep", &one, ""), May::Allowed { how: "by IAM's simulation".into() });
 
         let mut open = good;
-        open.insert(("iam:PassRole", Resource::Pass), Verdict::Unknown);
+        open.insert(("iam:PassRole", Resource::Pass, false), Verdict::Unknown);
         let May::Unknown { why } = may("train", &open, "nobody may ask") else { panic!("not known is never allowed") };
         assert_eq!(why, "unknown until tried: nobody may ask; of iam:PassRole this is not known");
         for feature in FEATURES {
@@ -320,8 +342,8 @@ mod tests {
 
     #[test]
     fn what_iam_answers() {
-        use aws_sdk_iam::types::{OrganizationsDecisionDetail, PermissionsBoundaryDecisionDetail};
         use PolicyEvaluationDecisionType as D;
+        use aws_sdk_iam::types::{OrganizationsDecisionDetail, PermissionsBoundaryDecisionDetail};
         let result = |decision: D| EvaluationResult::builder().eval_action_name("a:B").eval_decision(decision);
         let check = |results: &[EvaluationResult], expect: Verdict| {
             assert_eq!(verdict(&results.iter().collect::<Vec<_>>()), expect, "{results:?}");

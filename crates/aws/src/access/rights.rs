@@ -34,6 +34,8 @@ pub(crate) enum Resource {
     Model,
     EndpointConfig,
     Endpoint,
+    /// An endpoint and the configuration that it is made of.
+    NewEndpoint,
     /// The four above.
     Ours,
     /// The role that we make.
@@ -167,6 +169,7 @@ fn row(line: &'static str) -> Option<Right> {
             "model" => Resource::Model,
             "endpoint-config" => Resource::EndpointConfig,
             "endpoint" => Resource::Endpoint,
+            "new-endpoint" => Resource::NewEndpoint,
             "ours" => Resource::Ours,
             "our-role" => Resource::OurRole,
             "pass" => Resource::Pass,

@@ -134,7 +134,11 @@ mod tests {
         let sentence = "{\"Message\":\"User: arn:aws:iam::1:user/a is not authorized to perform: iam:PassRole on resource: \
                         arn:aws:iam::1:role/x because no identity-based policy allows the iam:PassRole action\"}";
         check("AccessDeniedException", sentence, Some("iam:PassRole"));
-        check("", "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", Some("sagemaker:CreateTrainingJob"));
+        check(
+            "",
+            "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+            Some("sagemaker:CreateTrainingJob"),
+        );
         check("ValidationException", "{\"message\":\"no\"}", None);
         check("ThrottlingException", "", None);
         check("ExpiredTokenException", "{\"message\":\"expired\"}", None);

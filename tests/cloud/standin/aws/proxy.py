@@ -134,6 +134,7 @@ class Handler(BaseHTTPRequestHandler):
             seen = Identified(None, None, None, "json", {})
         entry.update(service=seen.service, op=seen.operation, region=seen.region, proto=seen.protocol)
         entry["attempt"] = headers.get("amz-sdk-request", "")
+        entry["agent"] = headers.get("x-amz-user-agent", "") or headers.get("User-Agent", "")
         if not seen.service and not bad:
             bad.append("no SigV4 credential scope (or unknown service): cannot tell the service")
         elif seen.service and seen.protocol != "s3" and not bad:
