@@ -131,8 +131,6 @@ pub struct PartCard {
     pub typed: Field,
     /// An example of that.
     pub example: Name,
-    /// What would be made.
-    pub ours: Name,
     /// What went wrong.
     pub told: Vec<Told>,
     /// It has just been changed.

@@ -39,8 +39,14 @@ pub(crate) async fn page(State(app): State<App>, Path((cloud, id)): Path<(String
     let sound =
         |text: &&str| text.len() <= 120 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b":-".contains(&b));
     let need = query.0.get("need").filter(sound);
-    let (policies, regions) = (access.policies(), access.regions_known());
-    let page = views::account::account(shell, &*provider, &policies, need, &regions, app.host().can_save());
+    let known = views::account::Known {
+        title: provider.title(),
+        cloud: provider.cloud().clone(),
+        account: provider.account().clone(),
+        policies: access.policies(),
+        regions: access.regions_known(),
+    };
+    let page = views::account::account(shell, &known, need, app.host().can_save());
     Ok(Html::of(&page).into_response())
 }
 

@@ -4,7 +4,6 @@ use crate::pages::account::{Account, CandidateRow, FeatureRow, Make, May, Need, 
 use crate::pages::parts::{Field, Name, Tag, Text, Told};
 use crate::pages::shell::Shell;
 use curfew_core::access::{Candidate, Chosen, Level, May as MayI, Part, PartSheet, Policy, Report, RightsHint, Who};
-use curfew_core::provider::Provider;
 use curfew_core::{AccountId, CloudId, Error, Sweep, say};
 use jiff::Zoned;
 
@@ -33,16 +32,24 @@ pub fn lookup(hint: &RightsHint) -> String {
     if query.is_empty() { at } else { format!("{at}?{query}") }
 }
 
-/// The page.
-pub fn account(
-    shell: Shell,
-    provider: &dyn Provider,
-    policies: &[Policy],
-    need: Option<&str>,
-    regions: &curfew_core::access::Regions,
-    can_save: bool,
-) -> Account {
-    let at = address(provider.cloud(), provider.account());
+/// What is known of an account without asking.
+pub struct Known {
+    /// "AWS · vision-lab".
+    pub title: String,
+    /// The cloud.
+    pub cloud: CloudId,
+    /// The account.
+    pub account: AccountId,
+    /// What to ask an admin for, smallest first.
+    pub policies: Vec<Policy>,
+    /// The regions.
+    pub regions: curfew_core::access::Regions,
+}
+
+/// The page. `need`: the action that was refused, where a refusal has led here.
+pub fn account(shell: Shell, known: &Known, need: Option<&str>, can_save: bool) -> Account {
+    let Known { title, cloud, account, policies, regions } = known;
+    let at = address(cloud, account);
     // The smallest that has the action, by its own text: levels come smallest first.
     let smallest = need.and_then(|action| {
         let quoted = format!("\"{action}\"");
@@ -55,8 +62,8 @@ pub fn account(
         open: smallest == Some(p.level),
     };
     Account {
-        title: Name(provider.title()),
-        id: Name(format!("{} · {}", provider.cloud(), provider.account())),
+        title: Name::from(title),
+        id: Name(format!("{cloud} · {account}")),
         need: need.map(|action| Need { action: Name::from(action), level: smallest.map_or("", Level::word) }),
         policies: policies.iter().map(part).collect(),
         regions: self::regions(&at, regions, &shell.now),
@@ -149,7 +156,6 @@ pub fn part(
         gaps: found.gaps.iter().map(|g| Text(format!("{}: {}", g.what, g.reason))).collect(),
         typed: Field::default(),
         example: Name::from(&sheet.typed),
-        ours: Name::from(&sheet.ours),
         told: chosen.as_ref().err().map(Told::from).into_iter().collect(),
         kept: false,
     }

@@ -68,6 +68,7 @@ async fn what_may_i_do_here() {
     page.until("return document.getElementById('bucket-pick-1')?.checked").await;
     page.until("return document.getElementById('role-pick-1')?.checked").await;
     page.see("closed to the public").await;
+    page.until("return document.querySelectorAll('#may tr[data-may=yes]').length === 12").await;
     looks("set-up").await;
 
     // A launch that AWS refuses names the action and leads here.
