@@ -73,7 +73,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     Feature {
         id: "cost",
         title: "See prices and cost",
-        says: "Prices come from public lists and need no right; cost is worked out from what runs and for how long.",
+        says: "Read the account's prices and quotas; cost is worked out from what runs and for how long.",
         level: Level::ReadOnly,
     },
     Feature {
@@ -139,7 +139,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     Feature {
         id: "quota",
         title: "Ask for a larger quota",
-        says: "On the page of AWS's console that Curfew opens.",
+        says: "Send the request, and see whether one is open.",
         level: Level::Full,
     },
 ];
