@@ -74,6 +74,10 @@ pub(crate) struct Clients {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     pub quotas: aws_sdk_servicequotas::Client,
     pub iam: aws_sdk_iam::Client,
+    /// For looks at buckets and roles that may be anybody's: that one of them is closed to us says nothing about ours, so
+    /// what these are refused is not noted.
+    pub any_s3: aws_sdk_s3::Client,
+    pub any_iam: aws_sdk_iam::Client,
     pub sts: aws_sdk_sts::Client,
     pub ec2: aws_sdk_ec2::Client,
 }
@@ -131,17 +135,17 @@ impl Inner {
         let s3 = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(config.endpoint_url().is_some())
             .request_checksum_calculation(aws_sdk_s3::config::RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired)
-            .interceptor(self.tried.clone())
-            .build();
+            .response_checksum_validation(aws_sdk_s3::config::ResponseChecksumValidation::WhenRequired);
         Clients {
             region: region.clone(),
             sagemaker: client!(aws_sdk_sagemaker),
             runtime: client!(aws_sdk_sagemakerruntime),
-            s3: aws_sdk_s3::Client::from_conf(s3),
+            any_s3: aws_sdk_s3::Client::from_conf(s3.clone().build()),
+            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(self.tried.clone()).build()),
             logs: client!(aws_sdk_cloudwatchlogs),
             cloudwatch: client!(aws_sdk_cloudwatch),
             quotas: client!(aws_sdk_servicequotas),
+            any_iam: aws_sdk_iam::Client::new(&config),
             iam: client!(aws_sdk_iam),
             sts: client!(aws_sdk_sts),
             ec2: client!(aws_sdk_ec2),
@@ -218,7 +222,7 @@ impl Inner {
         if !answered {
             let began = Instant::now();
             for name in &names {
-                if !look.there.contains(name) && crate::bucket::is_there(self, cx, &self.at(region), name).await? {
+                if !look.there.contains(name) && crate::bucket::is_there(self, cx, &self.at(region).s3, name).await? {
                     look.there.push(name.clone());
                 }
             }

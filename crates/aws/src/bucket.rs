@@ -17,11 +17,11 @@ pub(crate) const UPLOAD_DAYS: i32 = 7;
 pub(crate) const SCRATCH_DAYS: i32 = 30;
 
 /// Is there a bucket of this name in this account and region?
-pub(crate) async fn is_there(inner: &Inner, cx: &Cx, clients: &Clients, name: &str) -> Result<bool> {
+pub(crate) async fn is_there(inner: &Inner, cx: &Cx, s3: &aws_sdk_s3::Client, name: &str) -> Result<bool> {
     // Whose it is, is asked along: a bucket of this name in a stranger's account is not ours to write to.
     // A list, and not a HEAD: the answer to a HEAD has no room for a reason.
     let list = call(cx, "look for the bucket", || {
-        let list = clients.s3.list_objects_v2().bucket(name).prefix("curfew/").max_keys(1);
+        let list = s3.list_objects_v2().bucket(name).prefix("curfew/").max_keys(1);
         list.expected_bucket_owner(&inner.account.0).send()
     });
     match list.await {
@@ -34,7 +34,7 @@ pub(crate) async fn is_there(inner: &Inner, cx: &Cx, clients: &Clients, name: &s
 /// The name of the bucket that is used in a region, which is there afterwards.
 pub(crate) async fn ensure(inner: &Inner, cx: &Cx, clients: &Clients) -> Result<String> {
     let name = inner.bucket_wanted(cx, &clients.region).await?;
-    if is_there(inner, cx, clients, &name).await? {
+    if is_there(inner, cx, &clients.s3, &name).await? {
         // What comes last when it is made is its tag: without it, a first start may have been broken off in between.
         let ours = name == inner.names(&clients.region).bucket();
         if ours && !tagged(cx, clients, &name).await.unwrap_or(true) {
@@ -54,7 +54,7 @@ pub(crate) async fn ensure(inner: &Inner, cx: &Cx, clients: &Clients) -> Result<
         Ok(_) => {}
         // Made by a first call whose answer was lost, or by another Curfew at the same time.
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-            is_there(inner, cx, clients, &name).await?;
+            is_there(inner, cx, &clients.s3, &name).await?;
         }
         Err(e) => {
             return Err(e
@@ -87,8 +87,9 @@ fn says(error: &Error, code: &str) -> bool {
 pub(crate) async fn region(inner: &Inner, cx: &Cx, name: &str) -> Result<RegionName> {
     const WHAT: &str = "ask where the bucket is";
     let clients = inner.at(&inner.home);
-    let answer =
-        call(cx, WHAT, || clients.s3.get_bucket_location().bucket(name).expected_bucket_owner(&inner.account.0).send());
+    let answer = call(cx, WHAT, || {
+        clients.any_s3.get_bucket_location().bucket(name).expected_bucket_owner(&inner.account.0).send()
+    });
     let answer = answer.await.map_err(|e| e.with("bucket", name))?;
     // S3's first regions have names of their own: none is us-east-1, EU is eu-west-1.
     let region = match answer.location_constraint().map(BucketLocationConstraint::as_str) {
@@ -137,10 +138,10 @@ pub(crate) async fn candidate(inner: &Inner, cx: &Cx, name: String) -> Candidate
         }
     };
     let clients = inner.at(&region);
-    match call(cx, "look at the bucket", || clients.s3.get_bucket_encryption().bucket(&name).send()).await {
+    match call(cx, "look at the bucket", || clients.any_s3.get_bucket_encryption().bucket(&name).send()).await {
         Ok(answer) => {
-            let rules = answer.server_side_encryption_configuration().map(|c| c.rules()).unwrap_or_default();
-            let how = rules.iter().find_map(|r| r.apply_server_side_encryption_by_default());
+            let config = answer.server_side_encryption_configuration();
+            let how = config.and_then(|c| c.rules().iter().find_map(|r| r.apply_server_side_encryption_by_default()));
             match how.map(|h| h.sse_algorithm().as_str()) {
                 Some("aws:kms" | "aws:kms:dsse") => {
                     notes.push("encrypted with a key of KMS".into());
@@ -156,7 +157,7 @@ pub(crate) async fn candidate(inner: &Inner, cx: &Cx, name: String) -> Candidate
         }
         Err(e) => cautions.push(format!("whether it is encrypted is not known: {}", e.message())),
     }
-    match call(cx, "look at the bucket", || clients.s3.get_public_access_block().bucket(&name).send()).await {
+    match call(cx, "look at the bucket", || clients.any_s3.get_public_access_block().bucket(&name).send()).await {
         Ok(answer) => {
             let closed = answer.public_access_block_configuration().is_some_and(|c| {
                 [c.block_public_acls(), c.ignore_public_acls(), c.block_public_policy(), c.restrict_public_buckets()]

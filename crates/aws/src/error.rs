@@ -176,7 +176,7 @@ where
             if error.kind() == ErrorKind::PermissionDenied
                 && let Some(hint) = crate::access::hint(service.raw(), message)
             {
-                error = ask_for(error, hint);
+                error = ask_for(error, hint, message);
             }
             match id {
                 Some(id) => error.with("request", id),
@@ -202,18 +202,17 @@ where
 }
 
 /// Names the action that is missing and the smallest policy that has it.
-fn ask_for(error: Error, hint: RightsHint) -> Error {
-    // Who gave the error a next step of its own knows better: another role, not another right.
-    let own = error.field().is_some();
-    let next = match (&hint.action, hint.level) {
-        (Some(action), Some(level)) => {
-            format!("Ask an admin for {action}; the smallest policy that has it is “{level}”")
-        }
-        (Some(action), None) => format!("Ask an admin for {action}"),
-        _ => "Look at what these keys may do on the account's page".to_owned(),
+fn ask_for(error: Error, hint: RightsHint, said: &str) -> Error {
+    // An error with a field has a sentence and a next step of its own: another role, not another right.
+    let (None, Some(action)) = (error.field(), &hint.action) else { return error.ask_for(hint) };
+    let what = format!("these keys may not do that: AWS refuses them {action}");
+    let next = match hint.level {
+        Some(level) => format!("Ask an admin for {action}; the smallest policy that has it is “{level}”"),
+        None => format!("Ask an admin for {action}"),
     };
-    let error = if own { error } else { error.next(next) };
-    error.ask_for(hint)
+    let code = error.context().iter().find(|(k, _)| *k == "code").map(|(_, v)| v.clone()).unwrap_or_default();
+    let told = Error::new(error.kind(), error.operation(), what).next(next).with("AWS says", say::clean(said, 600));
+    told.with("code", code).ask_for(hint)
 }
 
 fn dispatch(operation: &'static str, why: &str) -> Error {

@@ -66,8 +66,10 @@ pub(crate) async fn account(verb: AccountVerb, json: bool) -> Result<Exit, Faile
     let engine = app::engine()?;
     let cx = engine.cx();
     let named = match &verb {
-        AccountVerb::Show(which) | AccountVerb::May(which) => which,
-        AccountVerb::Policy { which, .. } | AccountVerb::Regions { which, .. } => which,
+        AccountVerb::Show(which)
+        | AccountVerb::May(which)
+        | AccountVerb::Policy { which, .. }
+        | AccountVerb::Regions { which, .. } => which,
         AccountVerb::Role(pick) | AccountVerb::Bucket(pick) => &pick.which,
     };
     let provider = engine.find_account(named.account.as_deref())?;

@@ -106,7 +106,7 @@ impl Inner {
             return Err(Error::input("role", what));
         };
         // Looked at where that is allowed. Who may not look may still name it.
-        let iam = self.at(&self.home).iam.clone();
+        let iam = self.at(&self.home).any_iam.clone();
         match call(cx, "look at the role", || iam.get_role().role_name(name).send()).await {
             Ok(found) => {
                 let found = found.role();
@@ -228,7 +228,7 @@ impl Inner {
         };
         // Read as runs will read it: a wrong region, a stranger's bucket and missing rights come out here.
         let clients = self.at(&region);
-        if !bucket::is_there(self, cx, &clients, name).await.map_err(|e| e.at("bucket"))? {
+        if !bucket::is_there(self, cx, &clients.any_s3, name).await.map_err(|e| e.at("bucket"))? {
             return Err(Error::input("bucket", format!("there is no bucket {name}")));
         }
         let chosen = InRegion { name: name.to_owned(), region };

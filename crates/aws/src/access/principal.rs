@@ -102,7 +102,7 @@ impl Inner {
         match Principal::of(caller) {
             Principal::User(_) => Source::Arn(caller.to_owned()),
             Principal::Session { role, .. } => {
-                let iam = self.at(&self.home).iam.clone();
+                let iam = self.at(&self.home).any_iam.clone();
                 match call(cx, "look at the role", || iam.get_role().role_name(&role).send()).await {
                     Ok(found) => match found.role() {
                         Some(found) => Source::Arn(found.arn().to_owned()),

@@ -27,7 +27,7 @@ impl Sheet for Buckets {
 
     async fn read(&self, at: &At<'_>, name: &str) -> Result<Option<Resource>> {
         // Asked anew, and not from what is remembered: it may have been deleted.
-        if !crate::bucket::is_there(at.inner, at.cx, &at.clients, name).await? {
+        if !crate::bucket::is_there(at.inner, at.cx, &at.clients.s3, name).await? {
             at.inner.forget_bucket(at.region, name).await;
             return Ok(None);
         }

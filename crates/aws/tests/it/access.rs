@@ -134,6 +134,8 @@ async fn what_cannot_be_asked_is_unknown_until_tried() {
     let notice = Notice::from(&error);
     assert!(notice.next.contains("sagemaker:CreateTrainingJob") && notice.next.contains("“researcher”"), "{notice:#?}");
     assert!(notice.bill.contains("Nothing was started"), "{notice:#?}");
+    assert_eq!(notice.happened, "These keys may not do that: AWS refuses them sagemaker:CreateTrainingJob.");
+    assert!(notice.details.iter().any(|d| d.contains("service control policy")), "AWS's own words: {notice:#?}");
     let report = access(&bench.aws).may(cx).await.unwrap();
     let train = refused(&report, "train");
     assert!(
@@ -146,6 +148,14 @@ async fn what_cannot_be_asked_is_unknown_until_tried() {
     let report = access(&bench.aws).may(cx).await.unwrap();
     assert_eq!(refused(&report, "train").len(), 1, "{report:#?}");
     assert!(matches!(may(&report, "deploy"), May::Allowed { .. }), "{report:#?}");
+
+    // That somebody else's bucket or role is closed to us says nothing about ours.
+    bench.fault(&json!({ "op": ["GetBucketLocation", "GetRole"], "count": 2, "code": "AccessDenied", "status": 403, "message": "Access Denied" }));
+    access(&bench.aws).choose(cx, Part::Bucket, "of-a-stranger").await.unwrap_err();
+    access(&bench.aws).choose(cx, Part::Role, "arn:aws:iam::123456789012:role/Closed").await.unwrap();
+    let report = access(&bench.aws).may(cx).await.unwrap();
+    assert!(matches!(may(&report, "sweep"), May::Allowed { .. }), "{report:#?}");
+    access(&bench.aws).unchoose(Part::Role).unwrap();
 
     // S3 names no action; the call does.
     bench.fault(&json!({ "op": "ListBuckets", "code": "AccessDenied", "status": 403, "message": "Access Denied" }));
@@ -375,6 +385,10 @@ async fn the_enabled_regions_are_found_out_and_kept() {
     assert!(regions.enabled.len() > 10 && regions.at.is_some() && regions.limited_by.is_none(), "{regions:?}");
     assert!(regions.enabled.iter().all(|r| !r.as_str().starts_with("cn-") && !r.as_str().starts_with("us-gov-")));
     assert_eq!((regions.read.len(), &regions.read[0]), (regions.enabled.len(), &home));
+    // What is offered at launch has their machines, as far as prices are known here.
+    let machines = bench.aws.offers().unwrap().machines(cx).await.unwrap().items;
+    let in_west = machines.iter().filter(|m| m.machine.region.as_deref() == Some("us-west-2")).count();
+    assert!(in_west > 5 && machines.len() > in_west, "{in_west} of {}", machines.len());
     let asked = bench.calls("DescribeRegions");
     // Kept for every process of the home, and asked again when it is old.
     let other = bench.again().await;
