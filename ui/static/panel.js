@@ -130,6 +130,24 @@
     if (event.clientX < left || event.clientX > right || event.clientY < top || event.clientY > bottom) event.target.close();
   });
 
+  // ---- Copy: the text of a field. Where the clipboard is closed to pages, the text is selected for the user's own copy. ----
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copies]");
+    const source = button && $(button.dataset.copies);
+    if (!source) return;
+    let copied = true;
+    try {
+      await navigator.clipboard.writeText(source.value);
+    } catch {
+      source.focus();
+      source.select();
+      copied = document.execCommand("copy");
+      if (copied) button.focus();
+    }
+    $("said").textContent = copied ? "Copied." : "Not copied; the text is selected.";
+    button.dataset.copied = copied ? "Copied" : "Selected";
+  });
+
   // ---- Going on: a POST answers with HX-Location, and htmx puts the next page in place of the body. ----
   let mounted = null;
   function mount() {

@@ -38,7 +38,7 @@ pub struct Settings {
     pub keys: Option<Keys>,
     /// Its home region, where neither environment nor profile name one.
     pub region: Option<String>,
-    /// Further regions to look at.
+    /// The only regions to look at, beside the home region; empty: all that are enabled.
     pub regions: Vec<RegionName>,
     /// A stand-in's address; the SDK's own `AWS_ENDPOINT_URL` works too.
     pub endpoint: Option<String>,
@@ -46,6 +46,8 @@ pub struct Settings {
     pub bucket: Option<String>,
     /// The execution role's ARN, instead of one that is found.
     pub role: Option<String>,
+    /// The folder in which what is chosen is kept; in memory alone where `None`.
+    pub kept: Option<PathBuf>,
 }
 
 /// Who the keys belong to.
@@ -141,7 +143,8 @@ pub struct Connected {
 ///
 /// Blocks, and may be called within a runtime as well as outside.
 pub fn connect_all(notes: &Path) -> Connected {
-    let Some(settings) = ready_made() else { return Connected::default() };
+    let Some(mut settings) = ready_made() else { return Connected::default() };
+    settings.kept = notes.parent().map(|home| home.join("accounts"));
     // A thread of its own: whoever calls may be inside a runtime, which cannot be blocked.
     let notes = notes.to_owned();
     let work = std::thread::spawn(move || {

@@ -3,8 +3,10 @@
 //! Codes decide where AWS gives one; where it gives only a sentence (SageMaker's ValidationException, the quota's name
 //! in ResourceLimitExceeded), one table of anchored patterns does. What fits nothing is `Unknown`, never "gone".
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use curfew_core::access::RightsHint;
 use curfew_core::error::Bill;
 use curfew_core::{Error, ErrorKind, say};
 use regex_lite::Regex;
@@ -180,16 +182,20 @@ static COMPILED: LazyLock<Vec<Regex>> =
     LazyLock::new(|| PATTERNS.iter().map(|p| Regex::new(p.text).expect("patterns are tested")).collect());
 
 /// An SDK error as ours. `operation` completes "while trying to …".
-pub(crate) fn from_sdk<E, R>(operation: &'static str, error: &SdkError<E, R>) -> Error
+pub(crate) fn from_sdk<E>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     match error {
         SdkError::ServiceError(service) => {
             let (code, message) = (service.err().code(), service.err().message().unwrap_or_default());
             let id = service.err().meta().extra("aws_request_id").map(str::to_owned);
-            let error = classify(operation, code, message);
+            let mut error = classify(operation, code, message);
+            if error.kind() == ErrorKind::PermissionDenied
+                && let Some(hint) = crate::access::hint(service.raw(), message)
+            {
+                error = ask_for(error, hint, message);
+            }
             match id {
                 Some(id) => error.with("request", id),
                 None => error,
@@ -211,6 +217,20 @@ where
                 .bill(Bill::NothingStarted)
         }
     }
+}
+
+/// Names the action that is missing and the smallest policy that has it.
+fn ask_for(error: Error, hint: RightsHint, said: &str) -> Error {
+    // An error with a field has a sentence and a next step of its own: another role, not another right.
+    let (None, Some(action)) = (error.field(), &hint.action) else { return error.ask_for(hint) };
+    let what = format!("these keys may not do that: AWS refuses them {action}");
+    let next = match hint.level {
+        Some(level) => format!("Ask an admin for {action}; the smallest policy that has it is “{level}”"),
+        None => format!("Ask an admin for {action}"),
+    };
+    let code = error.context().iter().find(|(k, _)| *k == "code").map(|(_, v)| v.clone()).unwrap_or_default();
+    let told = Error::new(error.kind(), error.operation(), what).next(next).with("AWS says", say::clean(said, 600));
+    told.with("code", code).ask_for(hint)
 }
 
 fn dispatch(operation: &'static str, why: &str) -> Error {
@@ -271,7 +291,7 @@ pub(crate) fn classify(operation: &'static str, code: Option<&str>, message: &st
             operation,
             format!("this account may not do that: {}", if shown.is_empty() { "no reason given" } else { &shown }),
         )
-        .next("See what to ask for under Settings, What may I do here?"),
+        .next("Look at what these keys may do on the account's page"),
         Some(ErrorKind::CredentialsExpired) => expired(operation, "the session has run out"),
         Some(ErrorKind::Throttled) => Error::new(ErrorKind::Throttled, operation, "AWS asks for fewer calls"),
         Some(ErrorKind::Unavailable) => {

@@ -86,8 +86,9 @@ impl Inner {
     ) -> Result<Ticket> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         check(request, MOST_LATER)?;
-        let store = self.store(cx, region).await?;
         let places = Places::of(id);
+        let gone = || Error::new(ErrorKind::NotFound, "ask the endpoint", format!("AWS has no endpoint {id}"));
+        let store = self.store_with(cx, region, &places.folder).await?.ok_or_else(gone)?;
         let asked = cx.now();
         let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let name = format!("{}-{process}-{count}", asked.as_millisecond());
@@ -125,10 +126,10 @@ impl Inner {
         ticket: &str,
     ) -> Result<Option<Reply>> {
         let (asked, answer, failure) = parts(ticket)?;
-        let Some(store) = self.store_if_there(cx, region).await? else {
+        let places = Places::of(id);
+        let Some(store) = self.store_with(cx, region, &places.folder).await? else {
             return Err(Error::new(ErrorKind::NotFound, "fetch the answer", format!("AWS has no endpoint {id}")));
         };
-        let places = Places::of(id);
         if let Some((body, content_type)) = store.get_typed(cx, &format!("{}{answer}", places.answers)).await? {
             let latency_ms = u64::try_from(cx.now().as_millisecond() - asked).unwrap_or(0);
             return Ok(Some(Reply { content_type, body, latency_ms }));
@@ -197,10 +198,7 @@ fn parts(ticket: &str) -> Result<(i64, &str, &str)> {
 }
 
 /// The error, and whether it is the model's own.
-fn explain<R: std::fmt::Debug + Send + Sync + 'static>(
-    id: &EndpointId,
-    error: &SdkError<InvokeEndpointError, R>,
-) -> (Error, bool) {
+fn explain(id: &EndpointId, error: &SdkError<InvokeEndpointError>) -> (Error, bool) {
     if let Some(InvokeEndpointError::ModelError(model)) = error.as_service_error() {
         let status = model.original_status_code().unwrap_or(500);
         let said = model.original_message().unwrap_or_default().trim();

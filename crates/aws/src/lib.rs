@@ -8,6 +8,7 @@
 //! - [`accounts`] finds accounts: the environment, the profiles of ~/.aws.
 //! - [`Aws`] is the provider, one for each account.
 
+mod access;
 pub mod accounts;
 mod attached;
 mod aws;
@@ -38,3 +39,9 @@ mod upload;
 
 pub use accounts::{Keys, Settings};
 pub use aws::Aws;
+
+/// What a call of ours needs: `s3:ListBucket` for `ListObjectsV2`, nothing (an empty text) for the one that AWS answers to
+/// everybody; `None` for a call that the table of rights lacks.
+pub fn needs(operation: &str) -> Option<&'static str> {
+    if access::rights::FREE.contains(&operation) { Some("") } else { access::rights::action_of(operation) }
+}

@@ -45,6 +45,11 @@ fn rows<'a>(region: &'a str, name: &'a str) -> impl Iterator<Item = &'static Row
     ALL.iter().filter(move |r| r.region == region && r.name == name)
 }
 
+/// Are machines of this region known here?
+pub(crate) fn has_region(region: &str) -> bool {
+    ALL.iter().any(|r| r.region == region)
+}
+
 /// What one such machine costs by the hour for `component` (`Training`, `Hosting`); AWS's prices of the two are the same
 /// wherever both are known here, so that one stands in for the other, and the basis says so.
 pub(crate) fn rate(region: &str, name: &str, component: &str, count: u32) -> Cost<HourlyRate> {

@@ -1,6 +1,5 @@
 //! What things of ours are called at AWS, and where they lie in the bucket.
 
-use aws_config::SdkConfig;
 use curfew_core::{AccountId, EndpointId, RegionName, RunId};
 
 /// The names of one account in one region.
@@ -26,7 +25,7 @@ pub(crate) const TAG_KEEP: &str = "curfew:keep";
 pub(crate) const TAG_OURS: &str = "curfew:made-by";
 
 impl Names {
-    pub(crate) fn new(account: &AccountId, region: &RegionName, _config: &SdkConfig) -> Self {
+    pub(crate) fn of(account: &AccountId, region: &RegionName) -> Self {
         let region = region.to_string();
         let partition = match () {
             () if region.starts_with("cn-") => "aws-cn",
@@ -42,6 +41,21 @@ impl Names {
     }
     pub(crate) fn arn(&self, kind: &str, name: &str) -> String {
         format!("arn:{}:sagemaker:{}:{}:{kind}/{name}", self.partition, self.region, self.account)
+    }
+    pub(crate) fn partition(&self) -> &'static str {
+        self.partition
+    }
+    /// An ARN in every region of the account.
+    pub(crate) fn everywhere(&self, service: &str, rest: &str) -> String {
+        format!("arn:{}:{service}:*:{}:{rest}", self.partition, self.account)
+    }
+    /// An ARN of IAM's, which knows no regions.
+    pub(crate) fn iam(&self, rest: &str) -> String {
+        format!("arn:{}:iam::{}:{rest}", self.partition, self.account)
+    }
+    /// A bucket's ARN, which names no account.
+    pub(crate) fn s3(&self, bucket: &str) -> String {
+        format!("arn:{}:s3:::{bucket}", self.partition)
     }
 }
 

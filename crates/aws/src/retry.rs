@@ -1,6 +1,7 @@
 //! One way to call AWS: the SDK's own retries first, then ours, with the caller's deadline and cancel flag in between.
 
 use crate::error::from_sdk;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use curfew_core::{Cx, Error, ErrorKind, Result};
@@ -12,11 +13,10 @@ const ROUNDS: u32 = 4;
 
 /// Calls until it works, the answer is final, or enough has been tried. Only for calls that may be made twice: reads,
 /// deletions, and creations whose name or condition makes the second one harmless.
-pub(crate) async fn call<T, E, R, F>(cx: &Cx, operation: &'static str, mut make: impl FnMut() -> F) -> Result<T>
+pub(crate) async fn call<T, E, F>(cx: &Cx, operation: &'static str, mut make: impl FnMut() -> F) -> Result<T>
 where
-    F: Future<Output = Result<T, SdkError<E, R>>>,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     let mut round = 0;
     loop {

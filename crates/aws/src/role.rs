@@ -15,8 +15,8 @@ pub(crate) const POLICY: &str = include_str!("../../../assets/aws/role-policy.js
 
 /// The role's ARN. `make`: create ours where there is none.
 pub(crate) async fn find(inner: &Inner, cx: &Cx, region: &RegionName) -> Result<Option<String>> {
-    if let Some(role) = &inner.settings.role {
-        return Ok(Some(role.clone()));
+    if let Some(role) = inner.settings.role.clone().or_else(|| inner.kept.notes().role) {
+        return Ok(Some(role));
     }
     let mut known = inner.known.lock().await;
     if known.role.is_none() {
@@ -43,14 +43,13 @@ pub(crate) async fn all(inner: &Inner, cx: &Cx, region: &RegionName) -> Result<V
         let page = call(cx, "look for an execution role", || iam.list_roles().set_marker(marker.clone()).send());
         let page = page.await.map_err(|e| {
             if e.kind() == ErrorKind::PermissionDenied {
-                e.next("Name the execution role under Settings: its ARN begins with arn:aws:iam::").at("role")
+                e.next("Name the execution role on the account's page: its ARN begins with arn:aws:iam::").at("role")
             } else {
                 e
             }
         })?;
         for role in page.roles() {
-            // URL-encoded JSON; the principal's name has no character that is encoded.
-            if role.assume_role_policy_document().is_some_and(|d| d.contains("sagemaker.amazonaws.com")) {
+            if role.assume_role_policy_document().is_some_and(trusts_sagemaker) {
                 roles.push((role.arn().to_owned(), role.role_name().to_owned()));
             }
         }
@@ -59,6 +58,12 @@ pub(crate) async fn all(inner: &Inner, cx: &Cx, region: &RegionName) -> Result<V
             return Ok(roles);
         }
     }
+}
+
+/// Does a trust policy, as IAM's answers hold it, let SageMaker in? It is URL-encoded JSON; the principal's name has no
+/// character that is encoded.
+pub(crate) fn trusts_sagemaker(document: &str) -> bool {
+    document.contains("sagemaker.amazonaws.com")
 }
 
 /// Ours, else one that AWS's own tools or a class made for this, by name.
@@ -74,7 +79,8 @@ fn pick(mut roles: Vec<(String, String)>) -> Option<String> {
     roles.into_iter().next().map(|(arn, _)| arn)
 }
 
-async fn create(inner: &Inner, cx: &Cx, region: &RegionName) -> Result<String> {
+/// Makes ours, and gives it its rights. Doing it twice is fine.
+pub(crate) async fn create(inner: &Inner, cx: &Cx, region: &RegionName) -> Result<String> {
     let iam = inner.at(region).iam.clone();
     let tag = Tag::builder().key(TAG_OURS).value("curfew").build().map_err(|e| {
         Error::new(ErrorKind::Unknown, "make an execution role", "the request could not be made").caused_by(e)
@@ -92,7 +98,7 @@ async fn create(inner: &Inner, cx: &Cx, region: &RegionName) -> Result<String> {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
         Err(e) => {
             return Err(e
-                .next("Ask for an execution role for SageMaker, and name it under Settings")
+                .next("Ask for an execution role for SageMaker, and name it on the account's page")
                 .at("role")
                 .bill(Bill::NothingStarted));
         }

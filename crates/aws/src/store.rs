@@ -98,6 +98,15 @@ impl Store {
         })
     }
 
+    /// Does anything lie below a prefix?
+    pub(crate) async fn has(&self, cx: &Cx, prefix: &str) -> Result<bool> {
+        let found = call(cx, "look into the bucket", || {
+            self.s3.list_objects_v2().bucket(&self.bucket).prefix(prefix).max_keys(1).send()
+        })
+        .await?;
+        Ok(!found.contents().is_empty())
+    }
+
     pub(crate) async fn size(&self, cx: &Cx, key: &str) -> Result<Option<u64>> {
         // A list, and not a HEAD: the answer to a HEAD has no room for a reason.
         let found = call(cx, "look into the bucket", || {

@@ -57,6 +57,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         verb: PolicyVerb,
     },
+    /// An account: what it may do, and what it is set up with
+    Account {
+        #[command(subcommand)]
+        verb: crate::account::AccountVerb,
+    },
     /// Print completions for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell

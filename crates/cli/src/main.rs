@@ -1,5 +1,6 @@
 //! `curfew`: the same verbs as the panel, in a terminal. Data goes to stdout, progress and errors to stderr.
 
+mod account;
 mod app;
 mod args;
 mod endpoints;
@@ -68,6 +69,7 @@ async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
         args::Command::Lab { verb } => lab::lab(verb, json).await,
         args::Command::Serve(serve) => serve::serve(serve, json).await,
         args::Command::Policy { verb } => policy::policy(verb, json),
+        args::Command::Account { verb } => account::account(verb, json).await,
         args::Command::Completions { .. } | args::Command::Man => Ok(out::Exit::Done),
     }
 }

@@ -4,6 +4,7 @@
 //! sentence where the contract is broken.
 
 use async_trait::async_trait;
+use curfew_core::access::{Level, May, Part};
 use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, Reply};
 use curfew_core::provider::{Provider, Serving, Training};
 use curfew_core::resource::Resource;
@@ -52,6 +53,41 @@ pub async fn whole(stage: &dyn Stage) {
         serving(stage).await;
     }
     inventory(stage).await;
+    if stage.provider().access().is_some() {
+        access(stage).await;
+    }
+}
+
+/// Rights: told without a change, never "allowed" without a reason; policies that grow; regions that begin at home.
+pub async fn access(stage: &dyn Stage) {
+    let (provider, cx) = (stage.provider(), &stage.cx());
+    let access = provider.access().expect("this provider knows rights");
+    assert_eq!(access.who(cx).await.unwrap().account, *provider.account());
+    let report = access.may(cx).await.unwrap();
+    let ids: BTreeSet<_> = report.features.iter().map(|f| &f.id).collect();
+    assert!(!ids.is_empty() && ids.len() == report.features.len(), "each feature has an id of its own");
+    for feature in &report.features {
+        let told = match &feature.may {
+            May::Allowed { how } => !how.is_empty(),
+            May::Unknown { why } => !why.is_empty(),
+            May::Denied { refused } => refused.iter().all(|r| !r.action.is_empty() && !r.by.is_empty()),
+        };
+        assert!(told, "{feature:?} says why");
+    }
+    let levels: Vec<_> = access.policies().iter().map(|p| p.level).collect();
+    assert_eq!(levels, Level::ALL, "the smallest comes first");
+    let regions = access.regions(cx, SignedDuration::ZERO).await.unwrap();
+    assert_eq!((&regions.read, &regions.read[0]), (&provider.regions(), &regions.home), "home comes first");
+    for part in Part::ALL {
+        let sheet = access.part(part);
+        assert!(!sheet.title.is_empty() && !sheet.ours.is_empty() && !sheet.makes.is_empty(), "{sheet:?}");
+        let nonsense = access.choose(cx, part, "<no such thing>").await.unwrap_err();
+        assert_eq!((nonsense.kind(), nonsense.field()), (ErrorKind::InvalidInput, Some(part.word())));
+        let made = access.make(cx, part).await.unwrap();
+        assert_eq!(access.make(cx, part).await.unwrap(), made, "making it twice is making it once");
+        let seen = stage.again().access().expect("the same provider").chosen(cx, part).await.unwrap();
+        assert_eq!(seen.map(|c| c.id), Some(made.id), "another process uses it too");
+    }
 }
 
 /// Names and sheets.

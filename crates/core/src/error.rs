@@ -1,5 +1,6 @@
 //! The one error type. A provider's `error.rs` turns its SDK's errors into this; nothing else crosses the door.
 
+use crate::access::RightsHint;
 use std::fmt;
 use std::time::Duration;
 
@@ -89,6 +90,7 @@ struct Inner {
     next: Option<String>,
     field: Option<&'static str>,
     context: Vec<(&'static str, String)>,
+    rights: Option<RightsHint>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -117,6 +119,7 @@ impl Error {
             next: None,
             field: None,
             context: Vec::new(),
+            rights: None,
             source: None,
         }))
     }
@@ -176,6 +179,12 @@ impl Error {
         self.0.source = Some(source.into());
         self
     }
+    /// Says where the missing right can be looked up.
+    #[must_use]
+    pub fn ask_for(mut self, rights: RightsHint) -> Self {
+        self.0.rights = Some(rights);
+        self
+    }
     /// The kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -203,6 +212,10 @@ impl Error {
     /// The field at fault.
     pub fn field(&self) -> Option<&'static str> {
         self.0.field
+    }
+    /// Where the missing right can be looked up.
+    pub fn rights(&self) -> Option<&RightsHint> {
+        self.0.rights.as_ref()
     }
     /// The facts.
     pub fn context(&self) -> &[(&'static str, String)] {

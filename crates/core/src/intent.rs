@@ -20,6 +20,8 @@ pub enum Verb {
     Remove,
     /// Ask for a larger quota.
     AskQuota,
+    /// Make a part of an account's set-up: a role, a bucket.
+    SetUp,
 }
 
 /// One intent. `payload` holds the spec or plan item as JSON, enough to carry on after a crash.

@@ -1,5 +1,6 @@
 //! An error as a person reads it: what happened, what it means for the bill, the next step, and details on request.
 
+use crate::access::RightsHint;
 use crate::error::{Bill, Error, ErrorKind};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ pub struct Notice {
     pub field: Option<String>,
     /// The kind, for JSON.
     pub kind: ErrorKind,
+    /// Where the missing right can be looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<RightsHint>,
 }
 
 impl From<&Error> for Notice {
@@ -63,6 +67,7 @@ impl From<&Error> for Notice {
             details,
             field: error.field().map(Into::into),
             kind: error.kind(),
+            rights: error.rights().cloned(),
         }
     }
 }

@@ -28,6 +28,10 @@ pub trait Provider: Send + Sync {
     fn title(&self) -> String;
     /// The regions to read; for `local` the one region `here`.
     fn regions(&self) -> Vec<RegionName>;
+    /// Those of them in which machines and prices are known here.
+    fn priced_regions(&self) -> Vec<RegionName> {
+        self.regions()
+    }
     /// Machines that it offers.
     fn offers(&self) -> Option<&dyn Offers>;
     /// Training.
@@ -38,6 +42,10 @@ pub trait Provider: Send + Sync {
     fn kinds(&self) -> &[Box<dyn Kind>];
     /// Prices and limits that this account tells.
     fn market(&self) -> Option<&dyn crate::market::Market> {
+        None
+    }
+    /// What the account may do, and what it is set up with.
+    fn access(&self) -> Option<&dyn crate::access::Access> {
         None
     }
     /// How often it makes sense to look at what runs here. Every look at a cloud is a call over the network.

@@ -149,6 +149,13 @@ impl Engine {
                 self.remove_item(cx, &item, true).await?;
                 Ok("removal carried on after a restart")
             }
+            Verb::SetUp => {
+                let part: curfew_core::access::Part = payload(intent)?;
+                let provider = self.account_at(&intent.cloud, &intent.account)?;
+                // What was half made is finished: making it twice is fine, and half a role is no use.
+                crate::access::access(&*provider)?.make(cx, part).await?;
+                Ok("made; finished after a restart")
+            }
         }
     }
 

@@ -164,7 +164,7 @@ impl Engine {
                     let status = row.and_then(|r| r.status.as_ref());
                     ("endpoint", intent.target.clone(), status.map(|s| (s.state.word(), s.so_far.clone())))
                 }
-                Verb::Stop | Verb::Extend | Verb::Remove | Verb::AskQuota => continue,
+                Verb::Stop | Verb::Extend | Verb::Remove | Verb::AskQuota | Verb::SetUp => continue,
             };
             let (what, name, status) = thing;
             let never = outcome.as_deref().is_some_and(|o| o.starts_with("not "));

@@ -4,6 +4,7 @@
 //! Invariant: no verb changes a provider before its intent is in the journal.
 //! Invariant: nothing here knows which clouds exist; providers come as a list.
 
+mod access;
 mod changes;
 mod clock;
 mod endpoints;

@@ -1,6 +1,7 @@
 //! The sweep: every kind, in every region, of every account, judged.
 
 use crate::Engine;
+use curfew_core::access::Regions;
 use curfew_core::provider::{Kind, Provider};
 use curfew_core::resource::Resource;
 use curfew_core::verdict::{Judged, judge};
@@ -37,7 +38,25 @@ pub struct SweepRow {
 }
 
 /// How many lists run at once, over all services and regions.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
+
+/// "AWS · lab, in 17 regions: runs, …", and where only some regions were read, which and why.
+fn was_read(provider: &dyn Provider, regions: Option<&Regions>) -> String {
+    let kinds: Vec<&str> = provider.kinds().iter().map(|k| k.sheet().many).collect();
+    let place = match regions {
+        None => String::new(),
+        Some(Regions { read, limited_by: Some(by), .. }) => {
+            let names: Vec<&str> = read.iter().map(curfew_core::RegionName::as_str).collect();
+            format!(" in {} only, as {by} says", names.join(", "))
+        }
+        Some(Regions { read, at: None, .. }) => {
+            let names: Vec<&str> = read.iter().map(curfew_core::RegionName::as_str).collect();
+            format!(" in {} only, as it is not known which regions are enabled", names.join(", "))
+        }
+        Some(Regions { read, .. }) => format!(" in all {} enabled regions", read.len()),
+    };
+    format!("{}{place}: {}", provider.title(), kinds.join(", "))
+}
 
 async fn list_one(
     provider: Arc<dyn Provider>,
@@ -53,16 +72,20 @@ impl Engine {
     /// Reads everything and judges it. What failed is a gap in the report, not an error.
     pub async fn sweep(&self, cx: &Cx) -> Result<SweepReport> {
         let keeps: HashMap<String, Timestamp> = self.store.keeps().await?.into_iter().collect();
-        let mut work = Vec::new();
+        let (mut work, mut gaps, mut read) = (Vec::new(), Vec::new(), Vec::new());
         for provider in &self.providers {
-            for kind in 0..provider.kinds().len() {
-                let each = |region| list_one(provider.clone(), kind, region, cx.clone());
-                work.extend(provider.regions().into_iter().map(each));
+            let (known, gap) = self.regions_of(cx, &**provider).await;
+            gaps.extend(gap);
+            read.push(was_read(&**provider, known.as_ref()));
+            // Region by region, the home region first: kinds of one region ask for the same things, and ask once.
+            for region in provider.regions() {
+                let each = |kind| list_one(provider.clone(), kind, region.clone(), cx.clone());
+                work.extend((0..provider.kinds().len()).map(each));
             }
         }
         let lists: Vec<_> = futures::stream::iter(work).buffered(AT_ONCE).collect().await;
         let now = cx.now();
-        let (mut rows, mut gaps) = (Vec::new(), Vec::new());
+        let mut rows = Vec::new();
         for (provider, list) in lists {
             gaps.extend(list.gaps);
             rows.extend(list.items.into_iter().map(|mut resource| {
@@ -79,14 +102,6 @@ impl Engine {
                 &b.resource.key,
             ))
         });
-        let read = self
-            .providers
-            .iter()
-            .map(|p| {
-                let kinds: Vec<&str> = p.kinds().iter().map(|k| k.sheet().many).collect();
-                format!("{}: {}", p.title(), kinds.join(", "))
-            })
-            .collect();
         let rate = Total::of_rates(rows.iter().map(|r| &r.resource.rate));
         let report = SweepReport { at: now, rows, gaps, read, rate };
         self.store.put_fact("last sweep", &report).await?;

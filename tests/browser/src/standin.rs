@@ -33,15 +33,25 @@ impl StandIn {
         Self { folder, exports: text.lines().filter_map(line).collect() }
     }
 
+    fn control(&self, path: &str, body: Option<&str>) -> String {
+        let url = self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").map(|(_, url)| url);
+        let url = format!("{}/_oracle/{path}", url.expect("it says where it is"));
+        let out = Command::new("curl").args(["-sS", &url]).args(body.iter().flat_map(|b| ["-d", b])).output();
+        String::from_utf8_lossy(&out.expect("curl is there").stdout).trim().to_owned()
+    }
+
+    /// The next call of this name is refused with this code, status and sentence.
+    pub fn fault(&self, operation: &str, code: &str, status: u16, message: &str) {
+        let rule = serde_json::json!({ "op": operation, "code": code, "status": status, "message": message });
+        self.control("fault", Some(&rule.to_string()));
+    }
+
     /// No request was one that AWS would refuse.
     ///
     /// # Panics
     /// If one was.
     pub fn no_bad_request(&self) {
-        let url = self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").map(|(_, url)| url);
-        let url = format!("{}/_oracle/log?bad=1", url.expect("it says where it is"));
-        let out = Command::new("curl").args(["-sS", &url]).output().expect("curl is there");
-        assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), "[]", "requests that AWS would refuse");
+        assert_eq!(self.control("log?bad=1", None), "[]", "requests that AWS would refuse");
     }
 }
 

@@ -162,6 +162,8 @@ pub struct Told {
     pub next: Text,
     /// For whoever digs deeper.
     pub details: Vec<Text>,
+    /// Where the missing right can be looked up, root-relative.
+    pub rights: Option<String>,
 }
 
 impl From<&Notice> for Told {
@@ -171,6 +173,7 @@ impl From<&Notice> for Told {
             bill: Text::from(&notice.bill),
             next: Text::from(&notice.next),
             details: notice.details.iter().map(Text::from).collect(),
+            rights: notice.rights.as_ref().map(crate::views::account::lookup),
         }
     }
 }

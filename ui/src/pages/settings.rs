@@ -35,6 +35,8 @@ pub struct Account {
     pub id: Name,
     /// What it can do: "trains, serves, is swept".
     pub does: String,
+    /// The page on which its rights and its set-up stand; nothing for this computer.
+    pub href: String,
 }
 
 /// The form of power draw and tariff.

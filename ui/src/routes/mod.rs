@@ -1,5 +1,6 @@
 //! Addresses and what answers them. Here is the I/O: the engine is asked, views are made, pages are drawn.
 
+mod account;
 mod compare;
 mod endpoints;
 mod export;
@@ -90,6 +91,13 @@ pub fn router(app: App) -> Router {
         .route("/labs/sessions/{id}/proof/save", post(labs::save_proof))
         .route("/labs/{lab}", get(labs::guided))
         .route("/labs/{lab}/{verb}", post(labs::step))
+        .route("/accounts/{cloud}/{account}", get(account::page))
+        .route("/accounts/{cloud}/{account}/may", get(account::may))
+        .route("/accounts/{cloud}/{account}/regions", post(account::regions))
+        .route("/accounts/{cloud}/{account}/policies/{level}", get(account::policy_file).post(account::save_policy))
+        .route("/accounts/{cloud}/{account}/parts/{part}", get(account::part).post(account::choose))
+        .route("/accounts/{cloud}/{account}/parts/{part}/forget", post(account::forget))
+        .route("/accounts/{cloud}/{account}/parts/{part}/make", get(account::ask_make).post(account::make))
         .route("/settings", get(settings::page))
         .route("/settings/power", post(settings::power))
         .route("/settings/habits", post(settings::habits))

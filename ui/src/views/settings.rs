@@ -26,7 +26,11 @@ pub fn account(provider: &dyn Provider) -> Account {
         1 => format!("{} · {}", provider.cloud(), provider.account()),
         n => format!("{} · {} · {n} regions", provider.cloud(), provider.account()),
     };
-    Account { title: Name(provider.title()), id: Name(id), does: does.join(", ") }
+    let href = match provider.access() {
+        Some(_) => super::account::address(provider.cloud(), provider.account()),
+        None => String::new(),
+    };
+    Account { title: Name(provider.title()), id: Name(id), does: does.join(", "), href }
 }
 
 /// What is kept of power and tariff.

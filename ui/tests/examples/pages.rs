@@ -1,5 +1,6 @@
 //! Every page from fixed views, by name.
 
+use super::account as rights;
 use super::machines as by_hand;
 use super::{
     Decimal, EndpointState, Enforcer, ErrorKind, LONG, MODES, NASTY, Name, RUN_OPTIONS, ResourceKey, RunState, RunView,
@@ -237,6 +238,7 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
                 title: "This computer".into(),
                 id: "local · this-computer".into(),
                 does: "trains, serves models, is swept".into(),
+                href: String::new(),
             }],
             power: views::settings::power(&kept),
             habits: views::settings::habits(&kept, Some(false)),
@@ -269,6 +271,17 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
     add("machine-ask", &|| Html::of(&by_hand::ask()));
     add("machines-compare", &|| Html::of(&by_hand::compare()));
     add("machines-picture", &|| Html::of(&by_hand::picture()));
+    let account = || frame(&local, "settings", "AWS · vision-lab");
+    add("account", &|| Html::of(&views::account::account(account(), &rights::known(), None, false)));
+    add("account-need", &|| {
+        let need = Some("sagemaker:CreateTrainingJob");
+        Html::of(&views::account::account(account(), &rights::known(), need, true))
+    });
+    add("account-may", &|| Html::of(&rights::may()));
+    add("account-role", &|| Html::of(&rights::role()));
+    add("account-bucket", &|| Html::of(&rights::bucket_refused()));
+    add("account-make", &|| Html::of(&rights::make()));
+    add("notice-rights", &|| Html::of(&curfew_ui::pages::fault::Notice { told: Told::from(&rights::refused()) }));
     add("fault", &|| {
         let error = Error::new(ErrorKind::NotFound, "find the run", format!("there is no run “{NASTY}”"));
         let shell = frame(&local, "", "Not found");

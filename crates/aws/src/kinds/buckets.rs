@@ -2,7 +2,6 @@
 
 use super::endpoints::fine;
 use super::{At, Sheet, not_billed, step, unknown_step};
-use crate::names::TAG_OURS;
 use crate::retry::call;
 use async_trait::async_trait;
 use curfew_core::resource::{Evidence, KindSheet, Resource};
@@ -23,22 +22,16 @@ impl Sheet for Buckets {
     }
 
     async fn ids(&self, at: &At<'_>) -> Result<Vec<String>> {
-        Ok(at.inner.store_if_there(at.cx, at.region).await?.map(|s| s.bucket).into_iter().collect())
+        Ok(at.inner.stores(at.cx, at.region).await?.into_iter().map(|s| s.bucket).collect())
     }
 
     async fn read(&self, at: &At<'_>, name: &str) -> Result<Option<Resource>> {
         // Asked anew, and not from what is remembered: it may have been deleted.
-        if crate::bucket::find(at.inner, at.cx, &at.clients).await?.as_deref() != Some(name) {
+        if !crate::bucket::is_there(at.inner, at.cx, &at.clients.s3, name).await? {
+            at.inner.forget_bucket(at.region, name).await;
             return Ok(None);
         }
-        let tags = call(at.cx, "read the bucket's tags", || at.clients.s3.get_bucket_tagging().bucket(name).send());
-        let ours = match tags.await {
-            Ok(tags) => tags.tag_set().iter().any(|t| t.key() == TAG_OURS),
-            // No tags at all is an error at S3 (NoSuchTagSet).
-            Err(e) if e.context().iter().any(|(_, v)| v == "NoSuchTagSet") => false,
-            Err(e) => return Err(e),
-        };
-        if !ours {
+        if !crate::bucket::tagged(at.cx, &at.clients, name).await? {
             return Ok(None);
         }
         let mut bucket = at.resource(name, name);
@@ -65,7 +58,7 @@ impl Sheet for Buckets {
             e
         });
         fine(deleted)?;
-        at.inner.known.lock().await.buckets.remove(at.region);
+        at.inner.forget_bucket(at.region, name).await;
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ impl Sheet for Endpoints {
             }
         }
         // Folders of endpoints that have ended.
-        if let Some(store) = at.inner.store_if_there(at.cx, at.region).await? {
+        for store in at.inner.stores(at.cx, at.region).await? {
             names.extend(store.folders(at.cx, ENDPOINTS).await?);
         }
         names.sort();
@@ -117,8 +117,8 @@ struct OurFolder {
 
 async fn folder_of(at: &At<'_>, name: &str) -> Result<Option<OurFolder>> {
     let Ok(id) = EndpointId::new(name) else { return Ok(None) };
-    let Some(store) = at.inner.store_if_there(at.cx, at.region).await? else { return Ok(None) };
     let places = Places::of(&id);
+    let Some(store) = at.inner.store_with(at.cx, at.region, &places.folder).await? else { return Ok(None) };
     let room = store.room(at.cx, &places.folder).await?;
     if room.files == 0 {
         at.inner.forget_record(&store, &places.record);

@@ -44,7 +44,7 @@ impl Sheet for Jobs {
     async fn read(&self, at: &At<'_>, name: &str) -> Result<Option<Resource>> {
         // Runs of ours have a folder, and are listed as runs.
         if let Ok(id) = RunId::new(name)
-            && let Some(store) = at.inner.store_if_there(at.cx, at.region).await?
+            && let Some(store) = at.inner.store_with(at.cx, at.region, &Places::of(&id).folder).await?
             && store.size(at.cx, &Places::of(&id).record).await?.is_some()
         {
             return Ok(None);

@@ -20,16 +20,17 @@ impl Sheet for Runs {
     }
 
     async fn ids(&self, at: &At<'_>) -> Result<Vec<String>> {
-        match at.inner.store_if_there(at.cx, at.region).await? {
-            Some(store) => store.folders(at.cx, RUNS).await,
-            None => Ok(Vec::new()),
+        let mut names = Vec::new();
+        for store in at.inner.stores(at.cx, at.region).await? {
+            names.extend(store.folders(at.cx, RUNS).await?);
         }
+        Ok(names)
     }
 
     async fn read(&self, at: &At<'_>, name: &str) -> Result<Option<Resource>> {
         let Ok(id) = RunId::new(name) else { return Ok(None) };
-        let Some(store) = at.inner.store_if_there(at.cx, at.region).await? else { return Ok(None) };
         let places = Places::of(&id);
+        let Some(store) = at.inner.store_with(at.cx, at.region, &places.folder).await? else { return Ok(None) };
         let room = store.room(at.cx, &places.folder).await?;
         if room.files == 0 {
             at.inner.forget_record(&store, &places.record);
@@ -97,7 +98,7 @@ impl Sheet for Runs {
                 if job.is_some() {
                     delete_record(at, name).await?;
                 }
-                match at.inner.store_if_there(at.cx, at.region).await? {
+                match at.inner.store_with(at.cx, at.region, &Places::of(&id).folder).await? {
                     Some(store) => at.inner.remove_run_folder(at.cx, &store, &id).await,
                     None => Ok(()),
                 }

@@ -18,15 +18,17 @@ impl Sheet for Uploads {
     }
 
     async fn ids(&self, at: &At<'_>) -> Result<Vec<String>> {
-        let Some(store) = at.inner.store_if_there(at.cx, at.region).await? else { return Ok(Vec::new()) };
-        Ok(below(at.cx, &store, "").await?.into_iter().map(|u| format!("{} {}", u.id, u.key)).collect())
+        let mut ids = Vec::new();
+        for store in at.inner.stores(at.cx, at.region).await? {
+            // A bucket that was chosen may hold others' uploads too.
+            ids.extend(below(at.cx, &store, OURS).await?.into_iter().map(|u| format!("{} {}", u.id, u.key)));
+        }
+        Ok(ids)
     }
 
     async fn read(&self, at: &At<'_>, id: &str) -> Result<Option<Resource>> {
         let Some((upload, key)) = id.split_once(' ') else { return Ok(None) };
-        let Some(store) = at.inner.store_if_there(at.cx, at.region).await? else { return Ok(None) };
-        let all = below(at.cx, &store, key).await?;
-        let Some(found) = all.into_iter().find(|u| u.id == upload && u.key == key) else { return Ok(None) };
+        let Some((_, found)) = find(at, upload, key).await? else { return Ok(None) };
         let mut resource = at.resource(id, key);
         resource.state = "unfinished".into();
         resource.created = found.begun;
@@ -44,15 +46,27 @@ impl Sheet for Uploads {
     }
 
     async fn remove(&self, at: &At<'_>, id: &str, verb: &str) -> Result<()> {
-        let (Some((upload, key)), Some(store)) = (id.split_once(' '), at.inner.store_if_there(at.cx, at.region).await?)
-        else {
-            return Ok(());
-        };
+        let Some((upload, key)) = id.split_once(' ') else { return Ok(()) };
+        let Some((store, _)) = find(at, upload, key).await? else { return Ok(()) };
         match verb {
             "abort" => abort(at.cx, &store, upload, key).await,
             other => Err(unknown_step(other)),
         }
     }
+}
+
+/// Everything of ours in a bucket lies below this.
+const OURS: &str = "curfew/";
+
+/// An upload, and the bucket in which it is.
+async fn find(at: &At<'_>, upload: &str, key: &str) -> Result<Option<(Store, Upload)>> {
+    for store in at.inner.stores(at.cx, at.region).await? {
+        let all = below(at.cx, &store, key).await?;
+        if let Some(found) = all.into_iter().find(|u| u.id == upload && u.key == key) {
+            return Ok(Some((store, found)));
+        }
+    }
+    Ok(None)
 }
 
 struct Upload {

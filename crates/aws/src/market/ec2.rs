@@ -13,8 +13,7 @@ const LINUX: [&str; 2] = ["Linux/UNIX", "Linux/UNIX (Amazon VPC)"];
 
 impl Inner {
     pub(super) fn ec2(&self, region: &RegionName) -> aws_sdk_ec2::Client {
-        let region = aws_config::Region::new(region.to_string());
-        aws_sdk_ec2::Client::new(&self.config.to_builder().region(region).build())
+        self.at(region).ec2.clone()
     }
 
     /// The prices that hold now, of each machine and zone.

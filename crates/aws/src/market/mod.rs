@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 impl Market for Aws {
     async fn quotas(&self, cx: &Cx) -> Result<Sweep<Quota>> {
         let mut sweep = Sweep::default();
-        for region in &self.inner.regions {
+        for region in &self.inner.priced_regions() {
             for (service, title) in [("sagemaker", "SageMaker quotas"), ("ec2", "EC2 quotas")] {
                 match self.inner.quota_list(cx, region, service).await {
                     Ok(mut quotas) => {

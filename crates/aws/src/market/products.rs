@@ -16,7 +16,8 @@ impl Inner {
     /// Every product of EC2 and SageMaker in the region, a JSON text each.
     pub(super) async fn products_of(&self, cx: &Cx, region: &RegionName) -> Result<Vec<String>> {
         let config = self.config.to_builder().region(aws_config::Region::new(ASKED_IN)).build();
-        let client = aws_sdk_pricing::Client::new(&config);
+        let config = aws_sdk_pricing::config::Builder::from(&config).interceptor(self.tried.clone()).build();
+        let client = aws_sdk_pricing::Client::from_conf(config);
         let mut texts = Vec::new();
         for (service, more) in [("AmazonEC2", &EC2[..]), ("AmazonSageMaker", &[])] {
             let wanted = [("regionCode", region.as_str())];

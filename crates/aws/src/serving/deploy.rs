@@ -43,7 +43,9 @@ impl Inner {
                 .next("Choose another name, or delete the one that is there")
                 .bill(Bill::NothingStarted));
         }
-        let store = self.store(cx, &region).await?;
+        // Where its record lies: that is another bucket, if another was chosen since.
+        let store = self.store_with(cx, &region, &places.folder).await?;
+        let store = store.ok_or_else(|| no_endpoint(&spec.id, "deploy"))?;
         let there = self.describe_endpoint(cx, &region, &spec.id).await?.is_some();
         if !there
             && self.stop_note(cx, &store, &places.stop).await?.is_none()

@@ -15,10 +15,11 @@ use std::time::Duration;
 
 impl Inner {
     pub(super) async fn stop_endpoint(&self, cx: &Cx, region: &RegionName, id: &EndpointId, why: &str) -> Result<()> {
-        let store = self.store_if_there(cx, region).await?.ok_or_else(|| no_endpoint(id, "stop the endpoint"))?;
+        let places = Places::of(id);
+        let store = self.store_with(cx, region, &places.folder).await?;
+        let store = store.ok_or_else(|| no_endpoint(id, "stop the endpoint"))?;
         self.endpoint_record(cx, region, id).await?.ok_or_else(|| no_endpoint(id, "stop the endpoint"))?;
         let note = StopNote { why: why.to_owned(), at: cx.now() };
-        let places = Places::of(id);
         store.claim(cx, &places.stop, &crate::store::json(&note)?).await.map_err(|e| e.bill(Bill::StillRunning))?;
         self.end_endpoint(cx, region, id.as_str(), Duration::from_secs(20)).await
     }
@@ -100,8 +101,8 @@ impl Inner {
 
     pub(crate) async fn remove_endpoint_folder(&self, cx: &Cx, region: &RegionName, id: &EndpointId) -> Result<()> {
         log::remove_group(cx, &self.at(region).logs.clone(), &log_group(id)).await?;
-        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(()) };
         let places = Places::of(id);
+        let Some(store) = self.store_with(cx, region, &places.folder).await? else { return Ok(()) };
         crate::kinds::uploads::abort_below(cx, &store, &places.folder).await?;
         store.remove_folder(cx, &places.folder, &places.record).await?;
         self.forget_record(&store, &places.record);

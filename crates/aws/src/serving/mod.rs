@@ -87,7 +87,7 @@ impl Serving for Aws {
         cx.check("find the endpoint")?;
         let region = self.inner.region_of(&spec.machine)?;
         // Read anew: a folder that was deleted elsewhere has been deleted.
-        if let Some(store) = self.inner.store_if_there(cx, &region).await? {
+        for store in self.inner.stores(cx, &region).await? {
             self.inner.forget_record(&store, &Places::of(&spec.id).record);
         }
         let record = self.inner.endpoint_record(cx, &region, &spec.id).await?;
@@ -95,14 +95,13 @@ impl Serving for Aws {
     }
     async fn list(&self, cx: &Cx) -> Result<Sweep<(EndpointHandle, EndpointSpec)>> {
         cx.check("list the endpoints")?;
-        let mut sweep = Sweep::default();
-        for region in &self.inner.regions {
-            match self.inner.endpoints_in(cx, region).await {
-                Ok(found) => sweep.items.extend(found.into_iter().map(|r| (handle(&r.spec.id, region), r.spec))),
-                Err(e) => sweep.gaps.push(self.inner.gap(region, "endpoints", &e)),
+        let list = |region: RegionName| async move {
+            match self.inner.endpoints_in(cx, &region).await {
+                Ok(found) => Sweep::whole(found.into_iter().map(|r| (handle(&r.spec.id, &region), r.spec)).collect()),
+                Err(e) => Sweep { items: Vec::new(), gaps: vec![self.inner.gap(&region, "endpoints", &e)] },
             }
-        }
-        Ok(sweep)
+        };
+        Ok(self.inner.in_each_region(list).await)
     }
     async fn status(&self, cx: &Cx, endpoint: &EndpointHandle) -> Result<EndpointStatus> {
         cx.check("look at the endpoint")?;
@@ -203,16 +202,18 @@ impl Inner {
         region: &RegionName,
         id: &EndpointId,
     ) -> Result<Option<Record>> {
-        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(None) };
-        self.record(cx, &store, &Places::of(id).record).await
+        let places = Places::of(id);
+        let Some(store) = self.store_with(cx, region, &places.folder).await? else { return Ok(None) };
+        self.record(cx, &store, &places.record).await
     }
 
     pub(crate) async fn endpoints_in(&self, cx: &Cx, region: &RegionName) -> Result<Vec<Record>> {
-        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(Vec::new()) };
         let mut records = Vec::new();
-        for name in store.folders(cx, ENDPOINTS).await? {
-            let Ok(id) = EndpointId::new(name) else { continue };
-            records.extend(self.record::<Record>(cx, &store, &Places::of(&id).record).await?);
+        for store in self.stores_by_and_by(cx, region).await? {
+            for name in store.folders(cx, ENDPOINTS).await? {
+                let Ok(id) = EndpointId::new(name) else { continue };
+                records.extend(self.record::<Record>(cx, &store, &Places::of(&id).record).await?);
+            }
         }
         Ok(records)
     }

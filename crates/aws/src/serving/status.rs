@@ -22,7 +22,7 @@ impl Inner {
     ) -> Result<EndpointStatus> {
         const WHAT: &str = "look at the endpoint";
         let places = Places::of(id);
-        let store = self.store_if_there(cx, region).await?.ok_or_else(|| no_endpoint(id, WHAT))?;
+        let store = self.store_with(cx, region, &places.folder).await?.ok_or_else(|| no_endpoint(id, WHAT))?;
         let record = self.endpoint_record(cx, region, id).await?.ok_or_else(|| no_endpoint(id, WHAT))?;
         let found = self.describe_endpoint(cx, region, id).await?;
         if found.is_none() && store.size(cx, &places.record).await?.is_none() {
@@ -123,8 +123,9 @@ impl Inner {
         if at <= cx.now() {
             return Err(Error::input("curfew", format!("the curfew {at} is in the past")));
         }
-        let store = self.store(cx, region).await?;
-        store.put_json(cx, &format!("{}curfew.json", Places::of(id).folder), &at).await?;
+        let folder = Places::of(id).folder;
+        let store = self.store_with(cx, region, &folder).await?.ok_or_else(|| no_endpoint(id, "move the curfew"))?;
+        store.put_json(cx, &format!("{folder}curfew.json"), &at).await?;
         Ok(Enforcer::OnlyWhileOn)
     }
 }

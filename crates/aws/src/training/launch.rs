@@ -32,7 +32,9 @@ impl Inner {
                 .at("name")
                 .bill(Bill::NothingStarted));
         }
-        let store = self.store(cx, &region).await?;
+        // Where its record lies: that is another bucket, if another was chosen since.
+        let store = self.store_with(cx, &region, &places.folder).await?;
+        let store = store.ok_or_else(|| no_run(&spec.id, "start the run"))?;
         if self.describe(cx, &region, &spec.id).await?.is_none()
             && self.stop_note(cx, &store, &places.stop).await?.is_none()
             && let Err(e) = Box::pin(self.begin(cx, &region, &store, &record)).await

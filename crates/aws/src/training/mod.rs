@@ -56,16 +56,13 @@ impl Training for Aws {
     }
     async fn list(&self, cx: &Cx) -> Result<Sweep<(RunHandle, RunSpec)>> {
         cx.check("list the runs")?;
-        let mut sweep = Sweep::default();
-        for region in &self.inner.regions {
-            match self.inner.runs_in(cx, region).await {
-                Ok(found) => {
-                    sweep.items.extend(found.into_iter().map(|r| (handle(&r.spec.id, region), r.spec.clone())));
-                }
-                Err(e) => sweep.gaps.push(self.inner.gap(region, "runs", &e)),
+        let list = |region: RegionName| async move {
+            match self.inner.runs_in(cx, &region).await {
+                Ok(found) => Sweep::whole(found.into_iter().map(|r| (handle(&r.spec.id, &region), r.spec)).collect()),
+                Err(e) => Sweep { items: Vec::new(), gaps: vec![self.inner.gap(&region, "runs", &e)] },
             }
-        }
-        Ok(sweep)
+        };
+        Ok(self.inner.in_each_region(list).await)
     }
     async fn status(&self, cx: &Cx, run: &RunHandle) -> Result<RunStatus> {
         cx.check("look at the run")?;
@@ -118,8 +115,9 @@ impl Inner {
 
     /// What was noted before the run was begun; read once.
     pub(crate) async fn run_record(&self, cx: &Cx, region: &RegionName, id: &RunId) -> Result<Option<Record>> {
-        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(None) };
-        self.record(cx, &store, &Places::of(id).record).await
+        let places = Places::of(id);
+        let Some(store) = self.store_with(cx, region, &places.folder).await? else { return Ok(None) };
+        self.record(cx, &store, &places.record).await
     }
 
     /// A record in the bucket, which never changes once written, and so is read once.
@@ -150,11 +148,12 @@ impl Inner {
     }
 
     pub(crate) async fn runs_in(&self, cx: &Cx, region: &RegionName) -> Result<Vec<Record>> {
-        let Some(store) = self.store_if_there(cx, region).await? else { return Ok(Vec::new()) };
         let mut records = Vec::new();
-        for name in store.folders(cx, RUNS).await? {
-            let Ok(id) = RunId::new(name) else { continue };
-            records.extend(self.record::<Record>(cx, &store, &Places::of(&id).record).await?);
+        for store in self.stores_by_and_by(cx, region).await? {
+            for name in store.folders(cx, RUNS).await? {
+                let Ok(id) = RunId::new(name) else { continue };
+                records.extend(self.record::<Record>(cx, &store, &Places::of(&id).record).await?);
+            }
         }
         Ok(records)
     }
@@ -233,9 +232,9 @@ impl Inner {
     }
 
     pub(crate) async fn stop_run(&self, cx: &Cx, region: &RegionName, id: &RunId, why: &str) -> Result<()> {
-        let store = self.store_if_there(cx, region).await?.ok_or_else(|| no_run(id, "stop the run"))?;
-        self.run_record(cx, region, id).await?.ok_or_else(|| no_run(id, "stop the run"))?;
         let places = Places::of(id);
+        let store = self.store_with(cx, region, &places.folder).await?.ok_or_else(|| no_run(id, "stop the run"))?;
+        self.run_record(cx, region, id).await?.ok_or_else(|| no_run(id, "stop the run"))?;
         let job = self.describe(cx, region, id).await?;
         if job.as_ref().is_some_and(|j| state(j).is_over()) {
             return Ok(());

@@ -18,7 +18,7 @@ use std::sync::Arc;
 impl Inner {
     pub(crate) async fn run_status(&self, cx: &Cx, region: &RegionName, id: &RunId) -> Result<RunStatus> {
         let places = Places::of(id);
-        let store = self.store_if_there(cx, region).await?.ok_or_else(|| no_run(id, "look at the run"))?;
+        let store = self.store_with(cx, region, &places.folder).await?.ok_or_else(|| no_run(id, "look at the run"))?;
         let record = self.run_record(cx, region, id).await?.ok_or_else(|| no_run(id, "look at the run"))?;
         let Some(job) = self.describe(cx, region, id).await? else {
             return self.without_job(cx, &store, &record, &places).await;

@@ -15,6 +15,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// The configuration of a client that sets things up beside the provider.
+macro_rules! client {
+    ($service:ident, $bench:expr, $region:expr $(, $($more:tt)*)?) => {{
+        let keys = $bench.settings.keys.clone().unwrap();
+        let keys = $service::config::Credentials::new(keys.id, keys.secret, keys.session, None, "the test");
+        $service::Config::builder()
+            .behavior_version($service::config::BehaviorVersion::latest())
+            .http_client(http())
+            .region($service::config::Region::new($region.to_owned()))
+            .credentials_provider(keys)
+            .endpoint_url($bench.url.clone())
+            $($($more)*)?
+            .build()
+    }};
+}
+
+fn http() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    use aws_smithy_http_client::{Builder, tls};
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
 /// The system's clock.
 pub(crate) struct Now;
 
@@ -72,6 +93,7 @@ impl Bench {
             keys: Some(keys),
             region: Some("us-east-1".into()),
             endpoint: Some(url.clone()),
+            kept: Some(folder.path().join("accounts")),
             ..Settings::default()
         };
         let aws = Aws::connect(settings.clone()).await.unwrap();
@@ -80,6 +102,26 @@ impl Bench {
     /// The same account as another process sees it.
     pub(crate) async fn again(&self) -> Aws {
         Aws::connect(self.settings.clone()).await.unwrap()
+    }
+    /// The same account with other settings.
+    pub(crate) async fn with(&self, change: impl FnOnce(&mut Settings)) -> Aws {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        Aws::connect(settings).await.unwrap()
+    }
+    /// The stand-in's IAM, as an admin sees it.
+    pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::from_conf(client!(aws_sdk_iam, self, "us-east-1"))
+    }
+    /// Its S3.
+    pub(crate) fn s3(&self, region: &str) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::from_conf(client!(aws_sdk_s3, self, region, .force_path_style(true)))
+    }
+    pub(crate) fn sts(&self) -> aws_sdk_sts::Client {
+        aws_sdk_sts::Client::from_conf(client!(aws_sdk_sts, self, "us-east-1"))
+    }
+    pub(crate) fn sagemaker(&self) -> aws_sdk_sagemaker::Client {
+        aws_sdk_sagemaker::Client::from_conf(client!(aws_sdk_sagemaker, self, "us-east-1"))
     }
     pub(crate) fn training(&self) -> &dyn Training {
         self.aws.training().unwrap()
@@ -188,6 +230,28 @@ impl Bench {
     pub(crate) fn no_bad_request(&self) {
         let bad = self.control("log?bad=1", None);
         assert_eq!(bad, Value::Array(vec![]), "requests that AWS would refuse");
+        self.every_call_is_in_the_full_policy();
+    }
+    /// The table of rights knows each call that was made, and the full policy has its action.
+    fn every_call_is_in_the_full_policy(&self) {
+        let policies = self.aws.access().unwrap().policies();
+        let full = &policies.iter().find(|p| p.level == curfew_core::access::Level::Full).unwrap().text;
+        let log = self.control("log", None);
+        for call in log.as_array().unwrap() {
+            // What the tests do beside the provider carries no such name.
+            if !call["agent"].as_str().unwrap_or_default().contains("app/curfew") {
+                continue;
+            }
+            let operation = call["op"].as_str().unwrap();
+            let action = curfew_aws::needs(operation).unwrap_or_else(|| panic!("no right for {operation}: {call}"));
+            assert!(action.is_empty() || full.contains(&format!("\"{action}\"")), "the full policy lacks {action}");
+        }
+    }
+    /// How many calls the provider made of this name.
+    pub(crate) fn calls(&self, operation: &str) -> usize {
+        let log = self.control("log", None);
+        let ours = |c: &&Value| c["op"] == operation && c["agent"].as_str().unwrap_or_default().contains("app/curfew");
+        log.as_array().unwrap().iter().filter(ours).count()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The AWS provider against the stand-in of tests/cloud, which judges each request by botocore's service models.
 
+mod access;
 mod bench;
 mod contract;
 mod faults;

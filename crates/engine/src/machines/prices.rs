@@ -122,7 +122,7 @@ impl Engine {
             for provider in &self.providers {
                 let Some(market) = provider.market() else { continue };
                 let title = format!("{} {}", provider.cloud(), provider.account());
-                let of = Asked { cloud: provider.cloud().as_str(), title: &title, regions: &provider.regions() };
+                let of = Asked { cloud: provider.cloud().as_str(), title: &title, regions: &provider.priced_regions() };
                 self.account(cx, market, &of, &machines, &mut outcomes).await?;
             }
         }

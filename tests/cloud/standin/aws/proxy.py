@@ -136,6 +136,7 @@ class Handler(BaseHTTPRequestHandler):
         entry["attempt"] = headers.get("amz-sdk-request", "")
         if seen.service == "sagemaker" and (seen.operation or "").startswith("Create"):
             entry["params"] = seen.params  # so that tests see what was asked for
+        entry["agent"] = headers.get("x-amz-user-agent", "") or headers.get("User-Agent", "")
         if not seen.service and not bad:
             bad.append("no SigV4 credential scope (or unknown service): cannot tell the service")
         elif seen.service and seen.protocol != "s3" and not bad:
