@@ -197,6 +197,9 @@ impl Provider for Aws {
     fn market(&self) -> Option<&dyn curfew_core::market::Market> {
         Some(self)
     }
+    fn key_life(&self) -> curfew_core::connect::KeyLife {
+        self.inner.settings.life
+    }
     fn look_every(&self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_secs(5)
     }

@@ -5,7 +5,7 @@
 //! computer with the same account sees the same things. The folder is claimed before anything is created, by a write that
 //! only one can win; everything created carries its name, so that no second call makes a second one.
 //!
-//! - [`accounts`] finds accounts: the environment, the profiles of ~/.aws.
+//! - [`accounts`] finds and connects accounts: the environment, the profiles of ~/.aws, pasted keys.
 //! - [`Aws`] is the provider, one for each account.
 
 pub mod accounts;
@@ -36,5 +36,5 @@ mod traffic;
 mod training;
 mod upload;
 
-pub use accounts::{Keys, Settings};
+pub use accounts::{Connections, Keys, Settings};
 pub use aws::Aws;

@@ -57,6 +57,13 @@ pub(crate) enum Command {
         #[command(subcommand)]
         verb: PolicyVerb,
     },
+    /// List the accounts at clouds, and what could be connected
+    Accounts,
+    /// Connect an account, sign in, or remove one
+    Account {
+        #[command(subcommand)]
+        verb: AccountVerb,
+    },
     /// Print completions for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -448,4 +455,43 @@ pub(crate) enum PolicyVerb {
         /// The file
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountVerb {
+    /// Connect an account, or give one new keys
+    Add(AccountAdd),
+    /// Remove an account, and its keys from the keychain; what runs there goes on
+    Rm {
+        /// Its number
+        account: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Sign in to an SSO profile or session
+    SignIn {
+        /// Its name
+        profile: String,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false, id = "way", args = ["profile", "keys"])]
+pub(crate) struct AccountAdd {
+    /// By a profile of this computer
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// By keys, read from stdin as they were handed out
+    #[arg(long)]
+    pub(crate) keys: bool,
+    /// What to call it
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Its home region
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// Of which cloud the keys are, where there are several
+    #[arg(long)]
+    pub(crate) cloud: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! `curfew`: the same verbs as the panel, in a terminal. Data goes to stdout, progress and errors to stderr.
 
+mod accounts;
 mod app;
 mod args;
 mod endpoints;
@@ -67,6 +68,8 @@ async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
         args::Command::Sweep(sweep) => sweep::sweep(sweep, json).await,
         args::Command::Lab { verb } => lab::lab(verb, json).await,
         args::Command::Serve(serve) => serve::serve(serve, json).await,
+        args::Command::Accounts => accounts::list(json).await,
+        args::Command::Account { verb } => accounts::account(verb, json).await,
         args::Command::Policy { verb } => policy::policy(verb, json),
         args::Command::Completions { .. } | args::Command::Man => Ok(out::Exit::Done),
     }

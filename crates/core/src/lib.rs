@@ -3,6 +3,7 @@
 //! Invariant: nothing here does I/O, reads a clock, draws a random number, starts a task or names an SDK. What a rule
 //! needs to know is an argument, so that every rule can be tested at any hour of any day.
 
+pub mod connect;
 pub mod curfew;
 pub mod cx;
 pub mod endpoint;

@@ -3,6 +3,7 @@
 //! Invariant: nothing here does I/O, knows the engine or reads a clock; `now` is in the view. Text from outside goes
 //! through [`Name`] (control characters made visible) and through the templates' escaping.
 
+pub mod accounts;
 pub mod compare;
 pub mod dialog;
 pub mod endpoint;

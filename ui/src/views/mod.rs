@@ -1,5 +1,6 @@
 //! From what the engine knows to what a page shows. Pure: the I/O has been done by the routes.
 
+pub mod accounts;
 pub mod compare;
 pub mod endpoint;
 pub mod labs;

@@ -331,6 +331,8 @@ pub(crate) fn today_local() -> Today {
     let run = run("iris-7f3a", "iris", RunState::Running);
     let endpoint = endpoint("iris-demo", EndpointState::InService);
     Today {
+        accounts: Vec::new(),
+        account_problems: Vec::new(),
         now: now().timestamp(),
         rate: Total::of_rates([&run.status.rate, &endpoint.status.rate]),
         running: 2,
@@ -362,6 +364,8 @@ pub(crate) fn today_dear() -> Today {
     let run = dear_run();
     let report = report();
     Today {
+        accounts: Vec::new(),
+        account_problems: Vec::new(),
         rate: Total::of_rates([&run.status.rate, &estimated(338), &unknown(), &free()]),
         running: 7,
         no_curfew: 2,
@@ -388,6 +392,8 @@ fn super_named() -> RunView {
 
 pub(crate) fn today_empty() -> Today {
     Today {
+        accounts: Vec::new(),
+        account_problems: Vec::new(),
         rate: Total::default(),
         running: 0,
         today: Total::default(),
