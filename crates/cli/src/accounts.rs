@@ -115,7 +115,7 @@ async fn named(
 
 async fn add(engine: &Engine, add: AccountAdd, json: bool) -> Result<Exit, Failed> {
     let cx = engine.cx();
-    let (connector, way) = if let Some(name) = &add.profile {
+    let (connector, way) = if let Some(name) = &add.way.profile {
         let (connector, found) = named(engine, name, |f| f.connects).await?;
         (connector, Way::Found { id: found.id })
     } else {

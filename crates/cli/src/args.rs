@@ -477,14 +477,20 @@ pub(crate) enum AccountVerb {
 }
 
 #[derive(Debug, ClapArgs)]
-#[group(required = true, multiple = false, id = "way", args = ["profile", "keys"])]
-pub(crate) struct AccountAdd {
+#[group(required = true, multiple = false, id = "way")]
+pub(crate) struct AccountWay {
     /// By a profile of this computer
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", group = "way")]
     pub(crate) profile: Option<String>,
     /// By keys, read from stdin as they were handed out
-    #[arg(long)]
+    #[arg(long, group = "way")]
     pub(crate) keys: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AccountAdd {
+    #[command(flatten)]
+    pub(crate) way: AccountWay,
     /// What to call it
     #[arg(long)]
     pub(crate) name: Option<String>,

@@ -29,6 +29,8 @@ mod sweeping;
 mod today;
 
 #[cfg(test)]
+mod accounts_tests;
+#[cfg(test)]
 mod tests;
 
 pub use accounts::{AccountView, Opening, Providers, SigningIn};

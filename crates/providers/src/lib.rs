@@ -57,6 +57,12 @@ fn clouds(home: &Home, clock: &Arc<dyn Clock>) -> Setup {
     setup
 }
 
+/// Does what logs under this target handle keys and tokens? SDKs and keychains name them at their most talkative.
+pub fn handles_secrets(target: &str) -> bool {
+    const THESE: &[&str] = &["aws", "hyper", "h2", "rustls", "zbus", "secret_service", "keyring"];
+    THESE.iter().any(|name| target.starts_with(name)) || target.contains("keyring_store")
+}
+
 /// What a program does when its first argument is `supervise`; `args` are those behind it.
 #[cfg(feature = "local")]
 pub fn supervise(args: impl IntoIterator<Item = std::ffi::OsString>) -> ExitCode {

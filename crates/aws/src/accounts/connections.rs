@@ -124,7 +124,9 @@ impl Connections {
                         .next("Put it back, or remove the account under Settings, Accounts, and connect it anew"));
                 }
                 let life = files.life(profile, cx.now());
-                let settings = Settings { profile: Some(profile.clone()), life, ..base };
+                // Accounts side by side each have their own region: AWS_REGION is about the environment's.
+                let region = base.region.clone().or_else(|| files.region(profile));
+                let settings = Settings { profile: Some(profile.clone()), life, region, ..base };
                 let now = profile_mark(profile);
                 if now != *seen {
                     self.same_account(record, &settings, now).await?;

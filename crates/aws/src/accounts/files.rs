@@ -179,6 +179,10 @@ impl Files {
         self.profiles.get(profile)?.get(key).map(String::as_str).filter(|v| !v.is_empty())
     }
 
+    /// The region that a profile names.
+    pub(crate) fn region(&self, profile: &str) -> Option<String> {
+        self.get(profile, "region").map(str::to_owned)
+    }
     /// Where a profile signs in, if it is one of SSO; why not, if something is missing.
     pub(crate) fn sso_of(&self, profile: &str) -> Option<Result<SsoAt, String>> {
         if let Some(session) = self.get(profile, "sso_session") {
