@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 type Key = (CloudId, AccountId);
@@ -70,6 +71,8 @@ pub(crate) struct Accounts {
     now: RwLock<(Providers, Arc<Opened>)>,
     /// What the connectors said when the list was made; held while it is made, so that it is made once.
     stamp: tokio::sync::Mutex<Vec<String>>,
+    /// How often the list was made anew.
+    generation: AtomicU64,
     refused: Mutex<HashMap<Key, Refused>>,
     signing: Mutex<Vec<SigningIn>>,
 }
@@ -94,6 +97,7 @@ impl Accounts {
             connectors,
             now,
             stamp: tokio::sync::Mutex::new(stamp),
+            generation: AtomicU64::new(0),
             refused: Mutex::default(),
             signing: Mutex::default(),
         }
@@ -278,10 +282,15 @@ impl Engine {
         }
         let now = (list(&self.accounts.fixed, &opened), Arc::new(opened));
         *self.accounts.now.write().unwrap_or_else(PoisonError::into_inner) = now;
+        self.accounts.generation.fetch_add(1, Ordering::Relaxed);
         // Opening writes notes of its own; what was read is what is there now.
         *stamp = stamps();
         drop(stamp);
         self.accounts_changed(cx).await
+    }
+    /// Another number each time that accounts have come, gone or been given other keys.
+    pub(crate) fn accounts_generation(&self) -> u64 {
+        self.accounts.generation.load(Ordering::Relaxed)
     }
     /// Pages wait for a change in the store.
     async fn accounts_changed(&self, cx: &Cx) -> Result<()> {

@@ -168,7 +168,10 @@ async fn one_turn(
     engine.turn(cx).await?;
     let now = cx.now();
     // A clock set back must not stop the sweeps: a last sweep in the future counts as none.
-    if last.is_none_or(|t| now.duration_since(t) >= SWEEP || t > now) {
+    // What has just been connected, or given keys again, is not left unread for minutes.
+    let accounts = engine.accounts_generation();
+    if last.is_none_or(|t| now.duration_since(t) >= SWEEP || t > now) || told.accounts != accounts {
+        told.accounts = accounts;
         let report = engine.read_all(cx).await?;
         *last = Some(now);
         told.forgotten(&report, events);
@@ -204,6 +207,8 @@ struct Told {
     soon: HashSet<(String, Timestamp)>,
     forgotten: HashSet<String>,
     first: bool,
+    /// The accounts that the last sweep has read.
+    accounts: u64,
 }
 
 impl Told {

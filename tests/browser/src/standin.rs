@@ -33,14 +33,28 @@ impl StandIn {
         Self { folder, exports: text.lines().filter_map(line).collect() }
     }
 
+    fn url(&self, path: &str) -> String {
+        let url = self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").map(|(_, url)| url);
+        format!("{}/_oracle/{path}", url.expect("it says where it is"))
+    }
+
+    /// One of its controls.
+    ///
+    /// # Panics
+    /// If it refuses.
+    pub fn control(&self, path: &str, body: &serde_json::Value) {
+        let out =
+            Command::new("curl").args(["-sS", "--fail-with-body", "-d", &body.to_string(), &self.url(path)]).output();
+        let out = out.expect("curl is there");
+        assert!(out.status.success(), "{path}: {}", String::from_utf8_lossy(&out.stdout));
+    }
+
     /// No request was one that AWS would refuse.
     ///
     /// # Panics
     /// If one was.
     pub fn no_bad_request(&self) {
-        let url = self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").map(|(_, url)| url);
-        let url = format!("{}/_oracle/log?bad=1", url.expect("it says where it is"));
-        let out = Command::new("curl").args(["-sS", &url]).output().expect("curl is there");
+        let out = Command::new("curl").args(["-sS", &self.url("log?bad=1")]).output().expect("curl is there");
         assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), "[]", "requests that AWS would refuse");
     }
 }

@@ -1,5 +1,6 @@
 //! Fixed things to draw: what the snapshots hold and what the gallery serves. Names are made up and nasty on purpose.
 
+pub(crate) mod accounts;
 pub(crate) mod machines;
 pub(crate) mod pages;
 

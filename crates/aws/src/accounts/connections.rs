@@ -348,8 +348,9 @@ impl Connections {
         let profile = found.name;
         let settings = Settings { profile: Some(profile.clone()), region: region.clone(), ..Settings::default() };
         let who = identity(&load(&settings).await?).await.map_err(|e| e.at("profile"))?;
-        // A profile that is the default one has no name worth showing.
-        let name = name.or_else(|| (profile != "default").then(|| profile.clone()));
+        // An account that has a name keeps it; the default profile's is not worth showing.
+        let known = self.records.list()?.into_iter().any(|r| r.account == who.account && r.name.is_some());
+        let name = name.or_else(|| (profile != "default" && !known).then(|| profile.clone()));
         let from = From::Profile { mark: profile_mark(&profile), profile };
         self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, cx).await
     }

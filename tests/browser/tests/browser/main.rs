@@ -1,5 +1,6 @@
 //! Journeys in Chromium over `curfew serve`. `./test browser` builds what is driven.
 
+mod accounts;
 mod aws;
 mod loss;
 mod machines;
