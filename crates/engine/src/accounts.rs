@@ -470,17 +470,21 @@ impl Engine {
         let life = provider.key_life();
         let Some(at) = life.at().filter(|_| life.may_end_before(curfew)) else { return };
         let when = say::when(at, &cx.clock().local());
+        let when = if when.starts_with(|c: char| c.is_ascii_digit()) { format!("at {when}") } else { when };
         let over = at <= cx.now();
         let (title, verb) = (provider.title(), if over { "ended" } else { "end" });
         let says = match life {
             KeyLife::Renewed { .. } => {
-                format!("The sign-in to {title} is sure to last until {when} only, and this goes home later.")
+                format!(
+                    "The sign-in to {title} is sure to last until {} only, and this goes home later.",
+                    say::when(at, &cx.clock().local())
+                )
             }
             KeyLife::AtMost { .. } => {
-                format!("The keys of {title} {verb} at {when} at the latest, and this goes home later.")
+                format!("The keys of {title} {verb} {when} at the latest, and this goes home later.")
             }
             KeyLife::Until { .. } | KeyLife::NoEnd => {
-                format!("The keys of {title} {verb} at {when}, and this goes home later.")
+                format!("The keys of {title} {verb} {when}, and this goes home later.")
             }
         };
         let ends = match &quote.enforcer {
