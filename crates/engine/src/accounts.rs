@@ -4,18 +4,17 @@
 //! the list of providers made of it, which is made anew when a connector says that something has changed.
 
 use crate::Engine;
+use crate::keys::Refused;
 use curfew_core::connect::{AccountFacts, Connection, Connector, Found, FoundState, KeyLife, Opened, Problem, Way};
-use curfew_core::curfew::Enforcer;
-use curfew_core::provider::{Caution, Kind, Provider, Quote, Serving, Training};
-use curfew_core::{AccountId, CloudId, Cx, Error, ErrorKind, Gap, MachineRef, Result, Timestamp, say};
-use jiff::SignedDuration;
+use curfew_core::provider::{Kind, Provider, Serving, Training};
+use curfew_core::{AccountId, CloudId, Cx, Error, ErrorKind, MachineRef, Result, Timestamp, say};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-type Key = (CloudId, AccountId);
+pub(crate) type Key = (CloudId, AccountId);
 
 /// Every provider there is just now.
 pub type Providers = Arc<[Arc<dyn Provider>]>;
@@ -77,17 +76,6 @@ pub(crate) struct Accounts {
     signing: Mutex<Vec<SigningIn>>,
 }
 
-/// An account whose keys the cloud does not take any more.
-#[derive(Clone, Copy)]
-struct Refused {
-    since: Timestamp,
-    /// When it is worth another try.
-    next: Timestamp,
-}
-
-/// How often an account is tried whose keys are over. New keys are tried at once.
-const AGAIN: SignedDuration = SignedDuration::from_mins(5);
-
 impl Accounts {
     pub(crate) fn new(providers: Vec<Arc<dyn Provider>>, connectors: Vec<Arc<dyn Connector>>, opened: Opened) -> Self {
         let now = RwLock::new((list(&providers, &opened), Arc::new(opened)));
@@ -102,10 +90,10 @@ impl Accounts {
             signing: Mutex::default(),
         }
     }
-    fn now(&self) -> (Providers, Arc<Opened>) {
+    pub(crate) fn now(&self) -> (Providers, Arc<Opened>) {
         self.now.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
-    fn refused(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Refused>> {
+    pub(crate) fn refused(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Refused>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn signing(&self) -> std::sync::MutexGuard<'_, Vec<SigningIn>> {
@@ -293,7 +281,7 @@ impl Engine {
         self.accounts.generation.load(Ordering::Relaxed)
     }
     /// Pages wait for a change in the store.
-    async fn accounts_changed(&self, cx: &Cx) -> Result<()> {
+    pub(crate) async fn accounts_changed(&self, cx: &Cx) -> Result<()> {
         self.store.put_fact("accounts changed", &cx.now()).await
     }
 
@@ -362,12 +350,12 @@ impl Engine {
                 let mut all = engine.accounts.signing();
                 match result {
                     Ok(()) => all.retain(|s| s.code != code),
-                    Err(e) => all.iter_mut().filter(|s| s.code == code).for_each(|s| {
-                        s.failed = Some(Arc::new(
-                            Error::new(e.kind(), e.operation(), e.message().to_owned())
-                                .next(e.next_step().unwrap_or("Sign in again").to_owned()),
-                        ))
-                    }),
+                    Err(e) => {
+                        let failed = Arc::new(e);
+                        for signing in all.iter_mut().filter(|s| s.code == code) {
+                            signing.failed = Some(failed.clone());
+                        }
+                    }
                 }
             }
             if let Err(e) = engine.accounts_changed(&cx).await {
@@ -389,113 +377,6 @@ impl Engine {
     /// Sign-ins that go on, and those that failed.
     pub fn signing_in(&self) -> Vec<SigningIn> {
         self.accounts.signing().clone()
-    }
-
-    /// Notes what an answer says about an account's keys: refused, or good again.
-    pub(crate) async fn note_keys<T>(&self, cx: &Cx, cloud: &CloudId, account: &AccountId, answer: &Result<T>) {
-        let refused = matches!(answer, Err(e) if e.kind() == ErrorKind::CredentialsExpired);
-        if !refused && answer.is_err() {
-            return;
-        }
-        self.note_refused(cx, &(cloud.clone(), account.clone()), refused).await;
-    }
-    async fn note_refused(&self, cx: &Cx, key: &Key, refused: bool) {
-        let now = cx.now();
-        let news = {
-            let mut all = self.accounts.refused();
-            match (refused, all.contains_key(key)) {
-                (true, news) => {
-                    let since = all.get(key).map_or(now, |r| r.since);
-                    all.insert(key.clone(), Refused { since, next: now + AGAIN });
-                    !news
-                }
-                (false, _) => all.remove(key).is_some(),
-            }
-        };
-        if news && let Err(e) = self.accounts_changed(cx).await {
-            tracing::warn!(error = ?e, "that keys are over could not be told to the pages");
-        }
-    }
-    /// Is it too early to try this account again, whose keys are over?
-    pub(crate) fn keys_rest(&self, now: Timestamp, cloud: &CloudId, account: &AccountId) -> bool {
-        // A clock that was set back must not stop the looks.
-        let resting = |r: &Refused| r.next > now && r.since <= now;
-        self.accounts.refused().get(&(cloud.clone(), account.clone())).is_some_and(resting)
-    }
-    /// Somebody asks: every account is worth a try.
-    pub(crate) fn try_all_keys(&self) {
-        for refused in self.accounts.refused().values_mut() {
-            refused.next = refused.since;
-        }
-    }
-
-    /// Gaps of a sweep as they are told: an account whose keys ran out is one gap, not one for each list that this cut
-    /// short; one that could not be opened at all is one too.
-    pub(crate) async fn tell_cut(&self, cx: &Cx, gaps: Vec<Gap>) -> Vec<Gap> {
-        let (cut, mut told): (Vec<Gap>, Vec<Gap>) =
-            gaps.into_iter().partition(|g| g.kind == ErrorKind::CredentialsExpired);
-        let mut by: Vec<(Key, usize)> = Vec::new();
-        for gap in cut {
-            let key = (gap.cloud, gap.account);
-            match by.iter_mut().find(|(k, _)| *k == key) {
-                Some((_, n)) => *n += 1,
-                None => by.push((key, 1)),
-            }
-        }
-        for (key, n) in by {
-            self.note_refused(cx, &key, true).await;
-            let title = self.place(&key.0, &key.1);
-            told.push(Gap {
-                what: format!("{title}, {}", say::count(n, "list", "lists")),
-                reason: format!(
-                    "the keys of {title} have run out, so this was not read: what is there goes on and is billed. Paste \
-                     new keys or sign in under Accounts, then read everything again"
-                ),
-                cloud: key.0,
-                account: key.1,
-                region: None,
-                kind: ErrorKind::CredentialsExpired,
-            });
-        }
-        for problem in &self.accounts.now().1.problems {
-            let Some(facts) = &problem.facts else { continue };
-            let what = format!("{}, all of it", facts.title);
-            told.push(Gap::new(&facts.cloud, &facts.account, None, what, &problem.error));
-        }
-        told
-    }
-
-    /// Adds what there is to say when an account's keys may end before something's curfew.
-    pub(crate) fn caution_keys(cx: &Cx, provider: &dyn Provider, curfew: Timestamp, quote: &mut Quote) {
-        let life = provider.key_life();
-        let Some(at) = life.at().filter(|_| life.may_end_before(curfew)) else { return };
-        let when = say::when(at, &cx.clock().local());
-        let when = if when.starts_with(|c: char| c.is_ascii_digit()) { format!("at {when}") } else { when };
-        let over = at <= cx.now();
-        let (title, verb) = (provider.title(), if over { "ended" } else { "end" });
-        let says = match life {
-            KeyLife::Renewed { .. } => {
-                format!(
-                    "The sign-in to {title} is sure to last until {} only, and this goes home later.",
-                    say::when(at, &cx.clock().local())
-                )
-            }
-            KeyLife::AtMost { .. } => {
-                format!("The keys of {title} {verb} {when} at the latest, and this goes home later.")
-            }
-            KeyLife::Until { .. } | KeyLife::NoEnd => {
-                format!("The keys of {title} {verb} {when}, and this goes home later.")
-            }
-        };
-        let ends = match &quote.enforcer {
-            Enforcer::OnlyWhileOn => "nothing ends it at its curfew",
-            _ => "only its own ceiling ends it",
-        };
-        let risk = format!(
-            "From then on it goes on and is billed, Curfew cannot watch it or stop it, and {ends}, until new keys are pasted \
-             or you sign in again under Accounts."
-        );
-        quote.cautions.push(Caution { code: "keys-end".into(), says, risk, ask: false });
     }
 }
 

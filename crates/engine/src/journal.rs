@@ -158,7 +158,7 @@ impl Engine {
             Verb::AskQuota => {
                 let wish: curfew_core::market::QuotaWish = payload(intent)?;
                 let provider = self.provider(&intent.cloud, &intent.account)?;
-                let asked = self.send_wish(cx, &**provider, &wish).await?;
+                let asked = self.send_wish(cx, &*provider, &wish).await?;
                 Ok(if asked.before { "asked; noted after a restart" } else { "asked after a restart" })
             }
             Verb::Remove => {

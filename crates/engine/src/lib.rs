@@ -12,6 +12,7 @@ mod finish;
 mod following;
 mod input;
 mod journal;
+mod keys;
 mod labs;
 mod launching;
 mod looping;

@@ -171,7 +171,7 @@ pub fn paste_wrong(cloud: &CloudId, sheet: &PasteSheet, fields: &Fields, error: 
     let mut form = paste(cloud, sheet);
     for (asked, f) in form.fields.iter_mut().zip(sheet.fields) {
         if f.kind == FieldKind::Plain {
-            asked.field.value = fields.raw(f.id).to_owned();
+            fields.raw(f.id).clone_into(&mut asked.field.value);
         }
     }
     form.name = Field::of(fields.raw("name"));
@@ -222,7 +222,8 @@ pub fn keys_lines(accounts: &[AccountView], now: &Zoned) -> Vec<KeysLine> {
         let ends = view.keys.at().filter(|at| at.duration_since(now.timestamp()) < connect::SOON);
         let bad = view.problem.is_some() || view.refused_since.is_some() || view.keys.is_over(now.timestamp());
         let temporary = !matches!(view.keys, connect::KeyLife::Renewed { .. });
-        if !bad && !(temporary && ends.is_some()) {
+        let soon = temporary && ends.is_some();
+        if !(bad || soon) {
             return None;
         }
         let row = row(view, now);

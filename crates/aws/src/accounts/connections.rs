@@ -1,39 +1,20 @@
 //! AWS's accounts of one home: what is connected, what could be, and how.
 
 use super::files::{self, AT_MOST, Files, profile_of_environment};
-use super::paste::{self, Pasted};
+use super::keys;
+use super::paste;
 use super::records::{From, Note, Record, Records, mark};
 use super::{Keys, Settings, given, identity, load, sso};
 use crate::Aws;
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use curfew_core::connect::{
-    Account, AccountFacts, Connection, Connector, FieldKind, FieldSheet, Found, FoundState, Kept, KeyLife, Opened,
-    PasteSheet, Problem, Renewal, Secret, Secrets, SignIn, Way,
+    Account, AccountFacts, Connection, Connector, Found, FoundState, Kept, KeyLife, Opened, PasteSheet, Problem,
+    Renewal, Secret, Secrets, SignIn, Way,
 };
 use curfew_core::provider::Provider;
 use curfew_core::{AccountId, CloudId, Cx, Error, ErrorKind, Home, RegionName, Result, Timestamp, say};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-
-const FIELDS: &[FieldSheet] = &[
-    FieldSheet {
-        id: "block",
-        label: "All of it at once",
-        hint: "The lines as they are shown to you: “export AWS_ACCESS_KEY_ID=…”, or a section with “aws_access_key_id = …”",
-        example: "[default]\naws_access_key_id = ASIA…\naws_secret_access_key = …\naws_session_token = …",
-        kind: FieldKind::Block,
-    },
-    FieldSheet { id: "key_id", label: "Access key ID", hint: "", example: "ASIA…", kind: FieldKind::Once },
-    FieldSheet { id: "secret", label: "Secret access key", hint: "", example: "", kind: FieldKind::Hidden },
-    FieldSheet {
-        id: "session",
-        label: "Session token",
-        hint: "Only temporary keys have one",
-        example: "",
-        kind: FieldKind::Hidden,
-    },
-];
 
 /// The connections of one home.
 pub struct Connections {
@@ -213,14 +194,13 @@ impl Connections {
     }
     async fn open_ready_made(&self, mut settings: Settings, source: String, files: &Files, cx: &Cx) -> Result<Account> {
         let mark = environment_mark();
-        let note = match self.records.note(mark) {
-            Some(note) => note,
-            None => {
-                let who = identity(&load(&settings).await?).await?;
-                let note = Note::new(who, cx.now());
-                self.records.put_note(mark, &note);
-                note
-            }
+        let note = if let Some(note) = self.records.note(mark) {
+            note
+        } else {
+            let who = identity(&load(&settings).await?).await?;
+            let note = Note::new(who, cx.now());
+            self.records.put_note(mark, &note);
+            note
         };
         settings.life = life_of_environment(files, note.seen, cx.now());
         let aws = self.aws(settings, &note.account).await?;
@@ -243,42 +223,6 @@ impl Connections {
             renewal,
         };
         Ok(Account { facts, provider: aws })
-    }
-
-    /// Whose keys these are, with an error at its field.
-    async fn try_keys(settings: &Settings, in_block: bool) -> Result<super::Identity> {
-        let config: SdkConfig = load(settings).await?;
-        identity(&config).await.map_err(|e| {
-            let code =
-                e.context().iter().find(|(k, _)| *k == "code").map(|(_, v)| v.as_str()).unwrap_or_default().to_owned();
-            let at = |field: &'static str| if in_block { "block" } else { field };
-            let session = settings.keys.as_ref().is_some_and(|k| k.session.is_some());
-            match code.as_str() {
-                "ExpiredToken" | "ExpiredTokenException" => {
-                    Error::new(ErrorKind::CredentialsExpired, "try the keys", "these keys have run out already")
-                        .next("Get new ones where you got these, and paste them")
-                        .at(at("session"))
-                }
-                "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" if session => Error::new(
-                    ErrorKind::InvalidInput,
-                    "try the keys",
-                    "AWS does not know these keys, or not with this session token",
-                )
-                .next("Copy all three again from the same place")
-                .at(at("session")),
-                "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" => {
-                    Error::new(ErrorKind::InvalidInput, "try the keys", "AWS does not know this access key ID")
-                        .next("Copy it again; a key that was deleted or switched off is unknown too")
-                        .at(at("key_id"))
-                }
-                "SignatureDoesNotMatch" if e.kind() == ErrorKind::CredentialsExpired => {
-                    Error::new(ErrorKind::InvalidInput, "try the keys", "the secret does not fit this access key ID")
-                        .next("Copy both again from the same place")
-                        .at(at("secret"))
-                }
-                _ => e,
-            }
-        })
     }
 
     async fn keep(&self, record: Record, secret: Option<Secret>, cx: &Cx) -> Result<AccountFacts> {
@@ -362,23 +306,23 @@ impl Connections {
         name: Option<String>,
         region: Option<String>,
     ) -> Result<AccountFacts> {
-        let (pasted, in_block) = together(fields)?;
-        let keys = checked(&pasted, in_block, cx.now())?;
+        let (pasted, in_block) = keys::together(fields)?;
+        let pair = keys::checked(&pasted, in_block, cx.now())?;
         let region = match (region, pasted.region) {
-            (None, Some(region)) => Some(a_region(&region, "block")?),
+            (None, Some(region)) => Some(keys::a_region(&region, "block")?),
             (region, _) => region,
         };
-        let settings = Settings { keys: Some(keys.clone()), region: region.clone(), ..Settings::default() };
-        let who = Self::try_keys(&settings, in_block).await?;
+        let settings = Settings { keys: Some(pair.clone()), region: region.clone(), ..Settings::default() };
+        let who = keys::try_keys(&settings, in_block).await?;
         let from = From::Keys {
-            tail: keys.tail(),
-            temporary: keys.session.is_some(),
+            tail: pair.tail(),
+            temporary: pair.session.is_some(),
             pasted: cx.now(),
             until: pasted.until,
             this_session_only: None,
         };
         let record = Record { account: who.account, arn: who.arn, name, region, from };
-        self.keep(record, Some(keys.to_secret()), cx).await
+        self.keep(record, Some(pair.to_secret()), cx).await
     }
 }
 
@@ -395,7 +339,7 @@ impl Connector for Connections {
             title: "Paste keys",
             says: "As a learner lab or the access portal hands them out, or of an IAM user. They go to the keychain of this \
                    computer, and to AWS's own servers to ask whose they are.",
-            fields: FIELDS,
+            fields: keys::FIELDS,
         }
     }
     fn found(&self, cx: &Cx) -> Result<Vec<Found>> {
@@ -455,7 +399,7 @@ impl Connector for Connections {
             return Err(Error::input("name", "a name has at most 60 characters, on one line"));
         }
         let region = connection.region.as_deref().map(str::trim).filter(|r| !r.is_empty());
-        let region = region.map(|r| a_region(r, "region")).transpose()?;
+        let region = region.map(|r| keys::a_region(r, "region")).transpose()?;
         let name = name.map(str::to_owned);
         match &connection.way {
             Way::Found { id } => self.connect_profile(cx, id, name, region).await,
@@ -515,62 +459,6 @@ fn merge(opened: &mut Opened, account: Account, now: Timestamp) {
         });
     }
     opened.accounts.insert(0, account);
-}
-
-/// What was pasted, from the block or the fields; whether it was the block.
-fn together(fields: &[(String, Secret)]) -> Result<(Pasted, bool)> {
-    let get = |id: &str| fields.iter().find(|(name, value)| name == id && !value.is_blank()).map(|(_, v)| v);
-    if let Some(block) = get("block") {
-        if get("key_id").or(get("secret")).or(get("session")).is_some() {
-            return Err(Error::input("block", "there are keys here and in the fields").next("Use one of the two"));
-        }
-        return Ok((paste::read(block.expose())?, true));
-    }
-    let own = |id: &str| get(id).map(|s| Secret::new(s.expose().trim()));
-    Ok((Pasted { id: own("key_id"), secret: own("secret"), session: own("session"), ..Pasted::default() }, false))
-}
-
-fn checked(pasted: &Pasted, in_block: bool, now: Timestamp) -> Result<Keys> {
-    let at = |field: &'static str| if in_block { "block" } else { field };
-    let text = |s: &Option<Secret>| s.as_ref().map(|s| s.expose().to_owned());
-    let id = text(&pasted.id).ok_or_else(|| Error::input(at("key_id"), "the access key ID is missing"))?;
-    if !(16..=128).contains(&id.len()) || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Err(Error::input(at("key_id"), "this is no access key ID: it has 16 or more letters and digits")
-            .next("It often begins with AKIA or ASIA; the longer one with + and / is the secret"));
-    }
-    let secret = text(&pasted.secret).ok_or_else(|| Error::input(at("secret"), "the secret access key is missing"))?;
-    let session = text(&pasted.session);
-    if id.starts_with("ASIA") && session.is_none() {
-        let says = "a key that begins with ASIA is temporary, and its session token is missing";
-        return Err(Error::input(at("session"), says).next("Copy it from the same place; it is long"));
-    }
-    if [Some(&secret), session.as_ref()]
-        .into_iter()
-        .flatten()
-        .any(|s| s.chars().any(|c| c.is_whitespace() || c.is_control()))
-    {
-        return Err(
-            Error::input(at("secret"), "there is a blank or a line end in the middle of it").next("Copy it again")
-        );
-    }
-    if let Some(until) = pasted.until.filter(|u| *u <= now) {
-        let says = format!("these keys have run out already, {}", say::ago(until, now));
-        return Err(Error::input(at("session"), says).next("Get new ones where you got these"));
-    }
-    Ok(Keys { id, secret, session })
-}
-
-fn a_region(text: &str, field: &'static str) -> Result<String> {
-    // `us-east-1`, `us-gov-west-1`, `ap-southeast-3`.
-    let parts: Vec<&str> = text.split('-').collect();
-    let word = |p: &&str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase());
-    let good = parts.len() >= 3
-        && parts[..parts.len() - 1].iter().all(|p| word(&p))
-        && parts.last().is_some_and(|n| !n.is_empty() && n.len() <= 2 && n.bytes().all(|b| b.is_ascii_digit()));
-    if good {
-        return Ok(text.to_owned());
-    }
-    Err(Error::input(field, format!("“{}” is no region of AWS", say::clean(text, 40))).next("Write it as eu-west-1"))
 }
 
 fn life_of_keys(temporary: bool, until: Option<Timestamp>, pasted: Timestamp) -> KeyLife {

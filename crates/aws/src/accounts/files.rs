@@ -37,6 +37,7 @@ pub(crate) struct SsoAt {
 }
 
 /// A token as the AWS CLI keeps it. Holds secrets: no `Debug`.
+#[expect(clippy::struct_field_names, reason = "the names are those of the CLI's file")]
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Token {
@@ -98,11 +99,15 @@ pub(crate) fn stamp() -> String {
         let nanos = changed.and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |t| t.as_nanos());
         _ = write!(stamp, "{nanos} {};", meta.map_or(0, |m| m.len()));
     };
-    paths().iter().flatten().for_each(|path| add(path));
+    for path in paths().iter().flatten() {
+        add(path);
+    }
     let tokens = token_folder().and_then(|f| std::fs::read_dir(f).ok());
     let mut tokens: Vec<PathBuf> = tokens.into_iter().flatten().flatten().map(|e| e.path()).collect();
     tokens.sort();
-    tokens.iter().for_each(|path| add(path));
+    for path in &tokens {
+        add(path);
+    }
     stamp
 }
 

@@ -2,6 +2,7 @@
 
 mod connections;
 mod files;
+mod keys;
 mod paste;
 mod records;
 mod sso;

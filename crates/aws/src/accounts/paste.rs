@@ -53,7 +53,7 @@ impl Pasted {
             }
             // A terminal breaks long tokens over several lines.
             let broken = line.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c));
-            if let (Some("session"), true, Some(token)) = (last, broken && !line.contains("_"), &mut self.session) {
+            if let (Some("session"), true, Some(token)) = (last, broken && !line.contains('_'), &mut self.session) {
                 *token = Secret::new(format!("{}{line}", token.expose()));
                 continue;
             }
