@@ -121,18 +121,9 @@ async fn add(engine: &Engine, add: AccountAdd, json: bool) -> Result<Exit, Faile
     } else {
         pasted(engine, add.cloud.as_deref())?
     };
-    let connection = Connection { way, name: add.name, region: add.region };
+    // This session is this command: keys that last no longer would be listed and could never be used.
+    let connection = Connection { way, name: add.name, region: add.region, lasting: true };
     let facts = engine.connect(&cx, connector.cloud().as_str(), &connection).await?;
-    if let Some(why) = &facts.this_session_only {
-        // This session is this command: what would be listed could never be used.
-        engine.forget_account(&cx, facts.cloud.as_str(), &facts.account).await?;
-        let message = format!("the keys were good, and could not be kept: {why}");
-        return Err(Error::new(ErrorKind::Unsupported, "keep the keys", message)
-            .next(
-                "Paste them in the panel, which keeps them while it runs; or put them into a profile and use --profile",
-            )
-            .into());
-    }
     tell(&facts, json);
     Ok(Exit::Done)
 }

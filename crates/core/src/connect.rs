@@ -54,7 +54,8 @@ pub trait Secrets: Send + Sync {
     fn put(&self, name: &str, secret: &Secret) -> Kept;
     /// The secret of that name; `None`: there is none. An error where the keychain cannot be asked.
     fn get(&self, name: &str) -> Result<Option<Secret>>;
-    /// Takes it out of the keychain and out of memory. That there is none is fine.
+    /// Takes it out of the keychain and out of memory. That there is none is fine; that the keychain cannot be asked is an
+    /// error, unless it was in memory.
     fn remove(&self, name: &str) -> Result<()>;
 }
 
@@ -296,6 +297,8 @@ pub struct Connection {
     pub name: Option<String>,
     /// Its home region; what the way names, or the cloud's usual one, where `None`.
     pub region: Option<String>,
+    /// Refuse it where its secrets could not be kept beyond this process (`Unsupported`): nothing is changed then.
+    pub lasting: bool,
 }
 
 /// A sign-in that has begun. Whoever holds it drives it to its end by awaiting `done`; dropping it gives it up.

@@ -246,6 +246,10 @@ impl Engine {
     pub async fn follow_accounts(&self, cx: &Cx) -> Result<()> {
         self.reload(cx, false).await
     }
+    /// Makes the list anew, whether or not something has changed.
+    pub(crate) async fn open_again(&self, cx: &Cx) -> Result<()> {
+        self.reload(cx, true).await
+    }
     async fn reload(&self, cx: &Cx, anyway: bool) -> Result<()> {
         let mut stamp = self.accounts.stamp.lock().await;
         let stamps = || self.accounts.connectors.iter().map(|c| c.stamp()).collect::<Vec<_>>();
@@ -369,7 +373,7 @@ impl Engine {
         let found = self.found_accounts(cx, connector).await?;
         if found.iter().any(|f| f.id == id && f.connects && f.state == FoundState::Ready) {
             let way = Way::Found { id: id.to_owned() };
-            self.connect(cx, connector.cloud().as_str(), &Connection { way, name: None, region: None }).await?;
+            self.connect(cx, connector.cloud().as_str(), &Connection { way, name: None, region: None, lasting: false }).await?;
         }
         self.accounts.refused().clear();
         self.reload(cx, true).await

@@ -133,11 +133,20 @@ fn goes_on<T>(stopped: Result<T>) -> Result<()> {
     }
 }
 
+fn is_final(error: &Error) -> bool {
+    error.retry_when() == curfew_core::Retry::Never
+}
+
 /// Every process of a home looks by itself whether accounts have come or gone: others connect them too.
 async fn follow(engine: Arc<Engine>) {
+    let mut turns = 0_u32;
     loop {
         let cx = engine.cx();
-        if let Err(e) = engine.follow_accounts(&cx).await {
+        turns = turns.wrapping_add(1);
+        // A cloud that could not be reached when the accounts were opened may be by now.
+        let again = turns.is_multiple_of(60) && engine.account_problems().iter().any(|p| !is_final(&p.error));
+        let followed = if again { engine.open_again(&cx).await } else { engine.follow_accounts(&cx).await };
+        if let Err(e) = followed {
             tracing::warn!(error = ?e, "the accounts could not be looked at");
         }
         tokio::time::sleep(LOOK).await;

@@ -86,18 +86,19 @@ impl Secrets for Keychain {
         }
     }
     fn remove(&self, name: &str) -> Result<()> {
-        self.here().remove(name);
+        // What is in memory is there because the keychain did not take it.
+        let was_here = self.here().remove(name).is_some();
+        let told = |why: &str| {
+            Error::new(ErrorKind::Unavailable, "take the keys out of the keychain", why)
+                .next("Unlock the keychain, or remove the entry “Curfew” with your desktop's own program for passwords")
+        };
         if self.off {
-            return Ok(());
+            return if was_here { Ok(()) } else { Err(told("CURFEW_NO_KEYCHAIN is set, so the keychain was not asked")) };
         }
         match self.entry(name).and_then(|e| e.delete_credential()) {
-            // Where there is no keychain there is nothing in it.
-            Ok(())
-            | Err(keyring::Error::NoEntry | keyring::Error::NoDefaultStore | keyring::Error::PlatformFailure(_)) => {
-                Ok(())
-            }
-            Err(e) => Err(Error::new(ErrorKind::Unavailable, "take the keys out of the keychain", why(&e))
-                .next("Remove the entry “Curfew” with your desktop's own program for passwords")),
+            Ok(()) | Err(keyring::Error::NoEntry) => Ok(()),
+            Err(_) if was_here => Ok(()),
+            Err(e) => Err(told(why(&e))),
         }
     }
 }

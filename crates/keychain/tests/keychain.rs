@@ -62,4 +62,6 @@ fn where_none_answers() {
     assert_ne!(Keychain::of(Path::new("/a")).get("aws 1").ok().flatten(), Some(Secret::new(PLANTED)), "not beyond it");
     here.remove("aws 1").unwrap();
     assert_eq!(here.get("aws 1").ok().flatten(), None);
+    // What may lie in a keychain that does not answer is not said to be gone.
+    assert!(here.remove("aws 2").is_err());
 }

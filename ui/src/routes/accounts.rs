@@ -53,7 +53,7 @@ fn connector<'a>(app: &'a App, fields: &Fields) -> Result<&'a Arc<dyn Connector>
 /// Connects what was found.
 pub(crate) async fn connect(State(app): State<App>, fields: Fields) -> Answer {
     let way = Way::Found { id: fields.raw("id").to_owned() };
-    let connection = Connection { way, name: None, region: None };
+    let connection = Connection { way, name: None, region: None, lasting: false };
     app.engine().connect(&app.cx(), fields.raw("cloud"), &connection).await?;
     Ok(go("/accounts"))
 }

@@ -163,7 +163,7 @@ pub fn paste(cloud: &CloudId, sheet: &PasteSheet) -> Paste {
 pub fn connection(fields: &Fields, sheet: &PasteSheet) -> Connection {
     let pasted = sheet.fields.iter().filter_map(|f| Some((f.id.to_owned(), Secret::new(fields.get(f.id)?))));
     let own = |name: &str| fields.get(name).map(str::to_owned);
-    Connection { way: Way::Pasted(pasted.collect()), name: own("name"), region: own("region") }
+    Connection { way: Way::Pasted(pasted.collect()), name: own("name"), region: own("region"), lasting: false }
 }
 
 /// The form with what is wrong in it. What was typed is there again, apart from the secrets.

@@ -225,12 +225,18 @@ impl Connections {
         Ok(Account { facts, provider: aws })
     }
 
-    async fn keep(&self, record: Record, secret: Option<Secret>, cx: &Cx) -> Result<AccountFacts> {
+    async fn keep(&self, record: Record, secret: Option<Secret>, lasting: bool, cx: &Cx) -> Result<AccountFacts> {
         let name = Self::secret_name(&record.account);
         let mut record = record;
         if let Some(secret) = &secret {
             let (secrets, name, secret) = (self.secrets.clone(), name.clone(), secret.clone());
             let kept = blocking("keep the keys", move || secrets.put(&name, &secret)).await?;
+            if let (Kept::ThisSession(why), true) = (&kept, lasting) {
+                let message = format!("the keys were good, and could not be kept: {why}");
+                return Err(Error::new(ErrorKind::Unsupported, "keep the keys", message).next(
+                    "Paste them in the panel, which keeps them while it runs; or put them into a profile and use --profile",
+                ));
+            }
             if let From::Keys { this_session_only, .. } = &mut record.from {
                 *this_session_only = match kept {
                     Kept::Keychain => None,
@@ -296,7 +302,7 @@ impl Connections {
         let known = self.records.list()?.into_iter().any(|r| r.account == who.account && r.name.is_some());
         let name = name.or_else(|| (profile != "default" && !known).then(|| profile.clone()));
         let from = From::Profile { mark: profile_mark(&profile), profile };
-        self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, cx).await
+        self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, false, cx).await
     }
 
     async fn connect_keys(
@@ -305,6 +311,7 @@ impl Connections {
         fields: &[(String, Secret)],
         name: Option<String>,
         region: Option<String>,
+        lasting: bool,
     ) -> Result<AccountFacts> {
         let (pasted, in_block) = keys::together(fields)?;
         let pair = keys::checked(&pasted, in_block, cx.now())?;
@@ -322,7 +329,7 @@ impl Connections {
             this_session_only: None,
         };
         let record = Record { account: who.account, arn: who.arn, name, region, from };
-        self.keep(record, Some(pair.to_secret()), cx).await
+        self.keep(record, Some(pair.to_secret()), lasting, cx).await
     }
 }
 
@@ -391,6 +398,12 @@ impl Connector for Connections {
             Some(Err(e)) => opened.problems.push(self.problem(None, e)),
             Some(Ok(account)) => merge(&mut opened, account, cx.now()),
         }
+        // Clients of older keys go with their keys.
+        let used = |aws: &Arc<Aws>| {
+            let at = Arc::as_ptr(aws).cast::<()>();
+            opened.accounts.iter().any(|a| std::ptr::eq(Arc::as_ptr(&a.provider).cast::<()>(), at))
+        };
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, aws| used(aws));
         opened
     }
     async fn connect(&self, cx: &Cx, connection: &Connection) -> Result<AccountFacts> {
@@ -403,7 +416,7 @@ impl Connector for Connections {
         let name = name.map(str::to_owned);
         match &connection.way {
             Way::Found { id } => self.connect_profile(cx, id, name, region).await,
-            Way::Pasted(fields) => self.connect_keys(cx, fields, name, region).await,
+            Way::Pasted(fields) => self.connect_keys(cx, fields, name, region, connection.lasting).await,
         }
     }
     async fn sign_in(&self, cx: &Cx, id: &str) -> Result<SignIn> {
@@ -427,7 +440,12 @@ impl Connector for Connections {
     async fn forget(&self, account: &AccountId) -> Result<()> {
         let (secrets, name) = (self.secrets.clone(), Self::secret_name(&account.0));
         // The keys first: a list that still names the account shows that something is left to do.
-        blocking("take the keys out of the keychain", move || secrets.remove(&name)).await??;
+        let removed = blocking("take the keys out of the keychain", move || secrets.remove(&name)).await?;
+        let of_account = |r: &Record| r.account == account.0;
+        let in_keychain = |r: &Record| matches!(r.from, From::Keys { this_session_only: None, .. });
+        if self.records.list()?.iter().any(|r| of_account(r) && in_keychain(r)) {
+            removed?;
+        }
         self.records.change(|list| list.retain(|r| r.account != account.0))
     }
 }
