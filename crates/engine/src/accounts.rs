@@ -273,8 +273,10 @@ impl Engine {
             refused.retain(|k, _| stays.contains(k));
         }
         let now = (list(&self.accounts.fixed, &opened), Arc::new(opened));
+        if now.0.len() != before.len() || !now.0.iter().all(same) {
+            self.accounts.generation.fetch_add(1, Ordering::Relaxed);
+        }
         *self.accounts.now.write().unwrap_or_else(PoisonError::into_inner) = now;
-        self.accounts.generation.fetch_add(1, Ordering::Relaxed);
         // Opening writes notes of its own; what was read is what is there now.
         *stamp = stamps();
         drop(stamp);
@@ -373,7 +375,8 @@ impl Engine {
         let found = self.found_accounts(cx, connector).await?;
         if found.iter().any(|f| f.id == id && f.connects && f.state == FoundState::Ready) {
             let way = Way::Found { id: id.to_owned() };
-            self.connect(cx, connector.cloud().as_str(), &Connection { way, name: None, region: None, lasting: false }).await?;
+            self.connect(cx, connector.cloud().as_str(), &Connection { way, name: None, region: None, lasting: false })
+                .await?;
         }
         self.accounts.refused().clear();
         self.reload(cx, true).await

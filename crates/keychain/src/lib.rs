@@ -93,7 +93,11 @@ impl Secrets for Keychain {
                 .next("Unlock the keychain, or remove the entry “Curfew” with your desktop's own program for passwords")
         };
         if self.off {
-            return if was_here { Ok(()) } else { Err(told("CURFEW_NO_KEYCHAIN is set, so the keychain was not asked")) };
+            return if was_here {
+                Ok(())
+            } else {
+                Err(told("CURFEW_NO_KEYCHAIN is set, so the keychain was not asked"))
+            };
         }
         match self.entry(name).and_then(|e| e.delete_credential()) {
             Ok(()) | Err(keyring::Error::NoEntry) => Ok(()),

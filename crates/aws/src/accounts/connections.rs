@@ -246,10 +246,13 @@ impl Connections {
         }
         let (kept, had_keys) = self.records.change(|list| {
             let before = list.iter().position(|r| r.account == record.account);
-            let mut had_keys = false;
+            let mut had_keys = None;
             if let Some(at) = before {
                 let before = list.remove(at);
-                had_keys = matches!(before.from, From::Keys { .. });
+                had_keys = match &before.from {
+                    From::Keys { this_session_only, .. } => Some(this_session_only.is_none()),
+                    From::Profile { .. } => None,
+                };
                 // New keys keep everything else.
                 record.name = record.name.take().or(before.name);
                 record.region = record.region.take().or(before.region);
@@ -259,10 +262,13 @@ impl Connections {
             }
             (record, had_keys)
         })?;
-        if secret.is_none() && had_keys {
+        if let (None, Some(in_keychain)) = (&secret, had_keys) {
             // An account that is reached by a profile now has no keys of its own any more.
             let secrets = self.secrets.clone();
-            blocking("take the older keys out of the keychain", move || secrets.remove(&name)).await??;
+            let removed = blocking("take the older keys out of the keychain", move || secrets.remove(&name)).await?;
+            if in_keychain {
+                removed?;
+            }
         }
         Ok(self.facts(&kept, cx))
     }
