@@ -33,6 +33,11 @@ impl Keychain {
     fn entry(&self, name: &str) -> keyring::Result<keyring::Entry> {
         keyring::Entry::new(SERVICE, &format!("{name} of {}", self.home))
     }
+    fn probe(&self) -> keyring::Result<()> {
+        let entry = self.entry("probe")?;
+        entry.set_password("probe")?;
+        entry.delete_credential()
+    }
     /// Writes and reads back: opening the store succeeds on a locked keychain too, and only a write tells.
     fn write(&self, name: &str, secret: &Secret) -> keyring::Result<bool> {
         let entry = self.entry(name)?;
@@ -99,7 +104,13 @@ impl Secrets for Keychain {
                 Err(told("CURFEW_NO_KEYCHAIN is set, so the keychain was not asked"))
             };
         }
-        match self.entry(name).and_then(|e| e.delete_credential()) {
+        let delete = || self.entry(name).and_then(|e| e.delete_credential());
+        let removed = match delete() {
+            // A locked keychain says so of everything. A write has it unlocked, or tells that it is locked.
+            Err(keyring::Error::NoEntry) => self.probe().and_then(|()| delete()),
+            other => other,
+        };
+        match removed {
             Ok(()) | Err(keyring::Error::NoEntry) => Ok(()),
             Err(_) if was_here => Ok(()),
             Err(e) => Err(told(why(&e))),
