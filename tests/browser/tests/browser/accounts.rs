@@ -93,7 +93,7 @@ async fn temporary_keys_from_paste_to_expiry_and_back() {
     page.css("#machine option[value='aws:sagemaker:us-east-1:ml.m5.xlarge']").await.click().await.expect("a machine");
     page.fill("Curfew", "20h").await;
     page.press("\u{e004}").await;
-    page.see("The keys of AWS · class end at").await;
+    page.see("The keys of AWS · class end").await;
     page.see("Curfew cannot watch it or stop it").await;
     page.shot("accounts-caution").await;
 
