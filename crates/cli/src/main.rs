@@ -78,7 +78,7 @@ async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
         args::Command::Endpoints => endpoints::list(json).await,
         args::Command::Endpoint { verb } => endpoints::endpoint(verb, json).await,
         args::Command::Sweep(sweep) => sweep::sweep(sweep, json).await,
-        args::Command::Lab { verb } => Box::pin(lab::lab(verb, json)).await,
+        args::Command::Lab { verb } => lab::lab(verb, json).await,
         args::Command::Serve(serve) => serve::serve(serve, json).await,
         args::Command::Accounts => accounts::list(json).await,
         args::Command::Account { verb } => accounts::account(verb, json).await,

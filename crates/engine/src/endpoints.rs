@@ -99,12 +99,14 @@ impl Engine {
 
     /// The ways to serve at a machine's provider.
     pub fn serving_modes(&self, machine: &MachineRef) -> Result<&'static [ServingMode]> {
-        Ok(self.serving_for(machine)?.1.modes())
+        let serving_at = self.serving_for(machine)?;
+        Ok(serving_at.part().modes())
     }
 
     /// The mode that was asked for, and the machine that it runs on.
     fn mode_of(&self, machine: &MachineRef, request: &DeployRequest) -> Result<(MachineRef, Mode), Vec<Error>> {
-        let (provider, serving) = self.serving_for(machine).map_err(|e| vec![e])?;
+        let serving_at = self.serving_for(machine).map_err(|e| vec![e])?;
+        let (provider, serving) = (serving_at.provider(), serving_at.part());
         let id = given(request.mode.as_ref());
         let mode = Mode::choose(&provider.title(), serving.modes(), id, &request.settings)?;
         let machine = serving.place(machine, &mode).map_err(|e| vec![e])?;
@@ -224,21 +226,24 @@ impl Engine {
     /// Asks the model, and takes a ticket where the answer comes later.
     pub async fn ask(&self, cx: &Cx, id: &EndpointId, request: &Invocation) -> Result<Asked> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         serving.ask(cx, &handle(&row), request).await
     }
 
     /// The answer to an earlier question; `None`: not there yet.
     pub async fn answer(&self, cx: &Cx, id: &EndpointId, ticket: &str) -> Result<Option<Reply>> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         serving.answer(cx, &handle(&row), ticket).await
     }
 
     /// What is measured of it; `None`: its provider measures nothing.
     pub async fn endpoint_figures(&self, cx: &Cx, id: &EndpointId) -> Result<Option<Figures>> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         serving.figures(cx, &handle(&row)).await
     }
 

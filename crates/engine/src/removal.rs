@@ -111,13 +111,14 @@ impl Engine {
     /// is left out. What cannot be read is in, so that the plan tells it.
     pub async fn endpoint_keys(&self, cx: &Cx, id: &EndpointId) -> Result<Vec<ResourceKey>> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         let region = row.spec.machine.region.as_deref();
         let mut keys = Vec::new();
         for (kind, part) in serving.parts(id) {
             let key = self.key_of(&row.cloud, &row.account, region, &part, kind)?;
             let other = |r: Resource| r.key.kind != "endpoint" && r.intent.as_ref() != Some(&row.spec.intent);
-            match self.kind_of(&key)?.read(cx, &key.region, &key.id).await {
+            match self.kind_of(&key)?.part().read(cx, &key.region, &key.id).await {
                 Ok(Some(resource)) if other(resource.clone()) => {}
                 Ok(_) | Err(_) => keys.push(key),
             }
