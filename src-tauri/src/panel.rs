@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use curfew_core::{Error, ErrorKind, Home, HourlyRate, Notice, Result, money::Total};
-use curfew_engine::{EndpointView, Engine, Event, RunView, SystemClock, Today};
+use curfew_core::{Clock, Error, ErrorKind, Home, HourlyRate, Notice, Result, money::Total};
+use curfew_engine::{EndpointView, Engine, Event, Opening, RunView, SystemClock, Today};
 use tokio::sync::{broadcast, watch};
 
 use crate::autostart::Autostart;
@@ -29,8 +29,16 @@ pub fn build(desk: &Arc<Desk>) -> Result<Panel, String> {
 
 fn put(desk: &Arc<Desk>) -> Result<Panel> {
     let home = Home::at(desk.home());
-    let setup = curfew_providers::all(&home)?;
-    let engine = Engine::open_with_labs(home, setup.providers, Arc::new(SystemClock), Some(setup.labs))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let setup = curfew_providers::all(&home, &clock)?;
+    // What could not be connected is told on Today and under Accounts.
+    let opening = Opening {
+        providers: setup.providers,
+        connectors: setup.connectors,
+        opened: setup.opened,
+        labs: Some(setup.labs),
+    };
+    let engine = Engine::open_with(home, opening, clock)?;
     let turning = engine.start_loop();
     tokio::spawn(tell(Arc::clone(&engine), Arc::clone(desk), turning.events()));
     let (show, state) = watch::channel(TrayState::default());

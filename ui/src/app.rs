@@ -71,7 +71,7 @@ impl App {
         live: impl Into<String>,
     ) -> Shell {
         let place = Place { section, title: title.into(), live: live.into(), cursor: cursor.0.to_string() };
-        views::shell::shell(today, self.engine().providers(), self.engine().clock().zone(), place)
+        views::shell::shell(today, &self.engine().providers(), self.engine().clock().zone(), place)
     }
     /// Where a page said that it is, waits until there is news or it is time to say the same again: times grow old.
     pub(crate) async fn wait(&self, after: Option<&str>) -> Result<()> {

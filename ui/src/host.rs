@@ -53,6 +53,15 @@ pub fn may_open(url: &str) -> bool {
             return true;
         }
     }
+    // Where one signs in to IAM Identity Center: https://device.sso.eu-west-1.amazonaws.com/…, https://NAME.awsapps.com/start…
+    if let Some((host, path)) = url.strip_prefix("https://").and_then(|rest| rest.split_once('/')) {
+        let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let device = host.strip_prefix("device.sso.").and_then(|h| h.strip_suffix(".amazonaws.com"));
+        let portal = host.strip_suffix(".awsapps.com").filter(|_| path.starts_with("start"));
+        if device.or(portal).is_some_and(word) {
+            return true;
+        }
+    }
     let local = url.strip_prefix("http://127.0.0.1:").or_else(|| url.strip_prefix("http://localhost:"));
     local.is_some_and(|rest| {
         let port = rest.split(['/', '?', '#']).next().unwrap_or("");
@@ -104,6 +113,13 @@ mod tests {
         check("https://console.cloud.google.com/vertex-ai", true);
         check("http://127.0.0.1:8080/ping", true);
         check("http://localhost:8080", true);
+        check("https://device.sso.eu-west-1.amazonaws.com/?user_code=ABCD-EFGH", true);
+        check("https://d-9067642ac7.awsapps.com/start/#/device?user_code=ABCD-EFGH", true);
+        check("https://device.sso.evil.example/?user_code=ABCD-EFGH", false);
+        check("https://evil.example/device.sso.eu-west-1.amazonaws.com/", false);
+        check("https://a.b.awsapps.com/start", false);
+        check("https://a@evil.example#.awsapps.com/start", false);
+        check("https://x.awsapps.com/other", false);
         check("https://console.aws.amazon.com.evil.example/", false);
         check("https://evil.example/.console.aws.amazon.com/", false);
         check("https://evil.example?.console.aws.amazon.com/", false);

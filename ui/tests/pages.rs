@@ -36,6 +36,18 @@ fn pages_look_as_they_did() {
 }
 
 #[test]
+fn what_was_pasted_is_never_given_back() {
+    for (page, html) in all() {
+        assert!(!html.contains("planted"), "{page}");
+    }
+    let (_, html) = all().into_iter().find(|(name, _)| *name == "accounts-wrong").unwrap();
+    assert!(
+        html.contains("My lab") && html.contains("value=\"Europe\"") && html.contains("no region of AWS"),
+        "{html}"
+    );
+}
+
+#[test]
 fn nothing_of_a_page_breaks_the_policy() {
     for (page, html) in all() {
         for tag in tags(&html) {

@@ -302,6 +302,9 @@ impl Provider for Aws {
     fn priced_regions(&self) -> Vec<RegionName> {
         self.inner.priced_regions()
     }
+    fn key_life(&self) -> curfew_core::connect::KeyLife {
+        self.inner.settings.life
+    }
     fn look_every(&self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_secs(5)
     }

@@ -240,7 +240,7 @@ fn dispatch(operation: &'static str, why: &str) -> Error {
     }
     if lower.contains("credential") {
         return Error::new(ErrorKind::CredentialsExpired, operation, "no keys for AWS could be had")
-            .next("Sign in under Settings, or check the profile in ~/.aws")
+            .next("Sign in under Settings, Accounts, or check the profile in ~/.aws")
             .with("reason", say::clean(why, 300));
     }
     Error::new(ErrorKind::Unavailable, operation, "AWS could not be reached")
@@ -251,13 +251,15 @@ fn dispatch(operation: &'static str, why: &str) -> Error {
 
 fn expired(operation: &'static str, what: &str) -> Error {
     Error::new(ErrorKind::CredentialsExpired, operation, format!("{what}: AWS no longer accepts these keys"))
-        .next("Paste new keys or sign in again under Settings; nothing else is lost")
+        .next("Paste new keys or sign in again under Settings, Accounts; nothing else is lost")
 }
 
 /// By code, and where that does not tell, by sentence.
 pub(crate) fn classify(operation: &'static str, code: Option<&str>, message: &str) -> Error {
     let code = code.unwrap_or_default();
-    let shown = say::clean(message.trim(), 600);
+    // AWS repeats the signed request in this sentence, session token included.
+    let said = message.split("The Canonical String for this request").next().unwrap_or_default();
+    let shown = say::clean(said.trim(), 600);
     for (pattern, regex) in PATTERNS.iter().zip(COMPILED.iter()) {
         if pattern.code != code {
             continue;
@@ -277,6 +279,16 @@ pub(crate) fn classify(operation: &'static str, code: Option<&str>, message: &st
             Some(field) => error.at(field),
             None => error,
         };
+    }
+    let about_time = ["expired", "not yet current", "time"].iter().any(|word| shown.to_lowercase().contains(word));
+    if code == "SignatureDoesNotMatch" && !about_time {
+        return Error::new(
+            ErrorKind::CredentialsExpired,
+            operation,
+            "the secret access key does not fit its access key ID",
+        )
+        .next("Paste the keys again under Settings, Accounts; nothing else is lost")
+        .with("code", code);
     }
     if SKEWED.contains(&code) {
         return Error::new(ErrorKind::Unavailable, operation, "AWS refuses the time of this computer's clock")
@@ -419,6 +431,29 @@ mod tests {
             "Cannot update in-progress endpoint \"arn:aws:sagemaker:us-east-1:1:endpoint/iris\".",
             ErrorKind::Conflict,
             "the endpoint is being created or changed, and AWS does not end it meanwhile",
+        );
+    }
+
+    #[test]
+    fn no_token_is_told_of_a_signature_that_does_not_fit() {
+        let says = "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
+            Access Key and signing method.\n\nThe Canonical String for this request should have been\n'POST\n/\n\n\
+            x-amz-security-token:planted-token\n'";
+        for code in ["SignatureDoesNotMatch", "InvalidSignatureException"] {
+            let error = classify("try", Some(code), says);
+            assert!(!format!("{error:?} {:?}", curfew_core::Notice::from(&error)).contains("planted"), "{error:?}");
+        }
+        check(
+            "SignatureDoesNotMatch",
+            says,
+            ErrorKind::CredentialsExpired,
+            "the secret access key does not fit its access key ID",
+        );
+        check(
+            "SignatureDoesNotMatch",
+            "Signature expired: 20261126T130000Z is now earlier than 20261126T140000Z",
+            ErrorKind::Unavailable,
+            "AWS refuses the time of this computer's clock",
         );
     }
 

@@ -5,7 +5,7 @@
 //! computer with the same account sees the same things. The folder is claimed before anything is created, by a write that
 //! only one can win; everything created carries its name, so that no second call makes a second one.
 //!
-//! - [`accounts`] finds accounts: the environment, the profiles of ~/.aws.
+//! - [`accounts`] finds and connects accounts: the environment, the profiles of ~/.aws, pasted keys.
 //! - [`Aws`] is the provider, one for each account.
 
 mod access;
@@ -37,7 +37,7 @@ mod traffic;
 mod training;
 mod upload;
 
-pub use accounts::{Keys, Settings};
+pub use accounts::{Connections, Keys, Settings};
 pub use aws::Aws;
 
 /// What a call of ours needs: `s3:ListBucket` for `ListObjectsV2`, nothing (an empty text) for the one that AWS answers to

@@ -82,6 +82,7 @@ pub(crate) fn offers(cloud: &CloudId, region: &str) -> Vec<Machine> {
         .map(|r| Machine {
             machine: MachineRef {
                 cloud: cloud.clone(),
+                account: None,
                 service: Some("sagemaker".into()),
                 region: Some(region.to_owned()),
                 machine: Some(r.name.to_owned()),

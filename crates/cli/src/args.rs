@@ -57,10 +57,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         verb: PolicyVerb,
     },
-    /// An account: what it may do, and what it is set up with
+    /// List the accounts at clouds, and what could be connected
+    Accounts,
+    /// Connect an account, sign in, or remove one; what it may do, and what it is set up with
     Account {
         #[command(subcommand)]
-        verb: crate::account::AccountVerb,
+        verb: AccountVerb,
     },
     /// Print completions for a shell
     Completions {
@@ -453,4 +455,51 @@ pub(crate) enum PolicyVerb {
         /// The file
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountVerb {
+    /// Connect an account, or give one new keys
+    Add(AccountAdd),
+    /// Remove an account, and its keys from the keychain; what runs there goes on
+    Rm {
+        /// Its number
+        account: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Sign in to an SSO profile or session
+    SignIn {
+        /// Its name
+        profile: String,
+    },
+    #[command(flatten)]
+    Set(crate::account::AccountVerb),
+}
+
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false, id = "way")]
+pub(crate) struct AccountWay {
+    /// By a profile of this computer
+    #[arg(long, value_name = "NAME", group = "way")]
+    pub(crate) profile: Option<String>,
+    /// By keys, read from stdin as they were handed out
+    #[arg(long, group = "way")]
+    pub(crate) keys: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AccountAdd {
+    #[command(flatten)]
+    pub(crate) way: AccountWay,
+    /// What to call it
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Its home region
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// Of which cloud the keys are, where there are several
+    #[arg(long)]
+    pub(crate) cloud: Option<String>,
 }

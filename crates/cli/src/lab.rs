@@ -70,7 +70,7 @@ pub(crate) async fn lab(verb: LabVerb, json: bool) -> Result<Exit, Failed> {
             }
             finish(&cx, &report, proof.as_deref(), json)
         }
-        LabVerb::Iris { on, proof } => iris(&engine, &cx, &on, proof.as_deref(), json).await,
+        LabVerb::Iris { on, proof } => Box::pin(iris(&engine, &cx, &on, proof.as_deref(), json)).await,
     }
 }
 

@@ -85,8 +85,8 @@ async fn ask(engine: &Engine, cx: &Cx, machine: &str, account: Option<String>, j
             .next("There is nothing to ask for")
             .into());
     };
-    let of_cloud =
-        engine.providers().iter().filter(|p| p.cloud().as_str() == &*offer.slot.cloud && p.market().is_some());
+    let providers = engine.providers();
+    let of_cloud = providers.iter().filter(|p| p.cloud().as_str() == &*offer.slot.cloud && p.market().is_some());
     let all: Vec<AccountId> = of_cloud.map(|p| p.account().clone()).collect();
     let account = match (account, &all[..]) {
         (Some(named), _) => AccountId(named),

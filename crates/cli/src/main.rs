@@ -1,6 +1,7 @@
 //! `curfew`: the same verbs as the panel, in a terminal. Data goes to stdout, progress and errors to stderr.
 
 mod account;
+mod accounts;
 mod app;
 mod args;
 mod endpoints;
@@ -17,6 +18,19 @@ mod sweep;
 use clap::{CommandFactory, Parser};
 use std::process::ExitCode;
 
+/// Writes the log to stderr, as `CURFEW_LOG` says.
+fn log() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CURFEW_LOG").unwrap_or_else(|_| "warn".into());
+    // Whatever is asked for, those who handle keys say no more than what went wrong.
+    let discreet = tracing_subscriber::filter::filter_fn(|about| {
+        *about.level() <= tracing::Level::WARN || !curfew_providers::handles_secrets(about.target())
+    });
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(discreet).with(lines).init();
+}
+
 fn main() -> ExitCode {
     // The supervisor of a local run: no runtime, no store, as small as can be.
     let mut raw = std::env::args_os();
@@ -24,8 +38,7 @@ fn main() -> ExitCode {
         return curfew_providers::supervise(raw);
     }
     let args = args::Args::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CURFEW_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    log();
     let json = args.json;
     match &args.command {
         args::Command::Completions { shell } => {
@@ -68,8 +81,9 @@ async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
         args::Command::Sweep(sweep) => sweep::sweep(sweep, json).await,
         args::Command::Lab { verb } => lab::lab(verb, json).await,
         args::Command::Serve(serve) => serve::serve(serve, json).await,
+        args::Command::Accounts => accounts::list(json).await,
+        args::Command::Account { verb } => accounts::account(verb, json).await,
         args::Command::Policy { verb } => policy::policy(verb, json),
-        args::Command::Account { verb } => account::account(verb, json).await,
         args::Command::Completions { .. } | args::Command::Man => Ok(out::Exit::Done),
     }
 }

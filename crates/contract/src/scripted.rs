@@ -2,6 +2,7 @@
 //! but the answer was lost"), by rule or at a seeded rate. For tests only.
 
 use async_trait::async_trait;
+use curfew_core::connect::KeyLife;
 use curfew_core::curfew::{Curfew, Enforcer};
 use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, Reply, Traffic};
 use curfew_core::error::{Bill, Retry};
@@ -46,6 +47,8 @@ pub struct World {
     calls: Vec<&'static str>,
     faults: Vec<Fault>,
     rate: Option<(f64, u64)>,
+    /// The cloud takes these keys no more: each call is refused.
+    pub refused: bool,
     /// How often something was really started: doubles show here.
     pub launches: usize,
     /// How often an endpoint was really made.
@@ -64,6 +67,7 @@ pub struct Scripted {
     usd_per_hour: Option<rust_decimal::Decimal>,
     market: Option<Arc<dyn Market>>,
     writes_series: bool,
+    life: KeyLife,
 }
 
 impl Scripted {
@@ -71,21 +75,32 @@ impl Scripted {
     pub fn new(cloud: &str) -> Self {
         let cloud = CloudId::new(cloud).expect("a test names its cloud well");
         let world = Arc::new(Mutex::new(World::default()));
-        let kinds: Vec<Box<dyn Kind>> = ["run", "endpoint"]
-            .into_iter()
-            .map(|kind| Box::new(ScriptedKind { kind, cloud: cloud.clone(), world: world.clone() }) as Box<dyn Kind>)
-            .collect();
+        let account = AccountId("scripted".into());
         Self {
+            kinds: Arc::new(kinds(&cloud, &account, &world)),
             world,
             cloud,
-            account: AccountId("scripted".into()),
+            account,
             region: region(),
-            kinds: Arc::new(kinds),
             enforcer: Enforcer::OnlyWhileOn,
             usd_per_hour: Some(rust_decimal::Decimal::ONE),
             market: None,
             writes_series: false,
+            life: KeyLife::NoEnd,
         }
+    }
+    /// Another account at the same cloud.
+    #[must_use]
+    pub fn of_account(mut self, account: &str) -> Self {
+        self.account = AccountId(account.into());
+        self.kinds = Arc::new(kinds(&self.cloud, &self.account, &self.world));
+        self
+    }
+    /// Reached by keys that last so long.
+    #[must_use]
+    pub fn keyed(mut self, life: KeyLife) -> Self {
+        self.life = life;
+        self
     }
     /// Leaves a run's series to whoever plays its supervisor: the test. Otherwise the engine reads them from its log.
     #[must_use]
@@ -177,6 +192,14 @@ impl Scripted {
     }
 }
 
+fn kinds(cloud: &CloudId, account: &AccountId, world: &Arc<Mutex<World>>) -> Vec<Box<dyn Kind>> {
+    let one = |kind| {
+        Box::new(ScriptedKind { kind, cloud: cloud.clone(), account: account.clone(), world: world.clone() })
+            as Box<dyn Kind>
+    };
+    ["run", "endpoint"].into_iter().map(one).collect()
+}
+
 fn region() -> RegionName {
     RegionName::new("stage").expect("a constant that is a name")
 }
@@ -194,7 +217,9 @@ async fn around<T>(
         let rule = |world: &World, when| {
             world.faults.iter().find(|f| f.operation == operation && f.nth == nth && f.when == when).map(|f| f.kind)
         };
-        match rule(&world, When::Before)
+        let refused = world.refused.then_some(Some(ErrorKind::CredentialsExpired));
+        match refused
+            .or_else(|| rule(&world, When::Before))
             .or_else(|| world.roll().filter(|(_, w)| *w == When::Before).map(|(k, _)| Some(k)))
         {
             Some(kind) => Err(kind),
@@ -254,7 +279,7 @@ impl Provider for Scripted {
         &self.account
     }
     fn title(&self) -> String {
-        format!("{} · scripted", self.cloud)
+        format!("{} · {}", self.cloud, self.account)
     }
     fn regions(&self) -> Vec<RegionName> {
         vec![self.region.clone()]
@@ -273,6 +298,9 @@ impl Provider for Scripted {
     }
     fn market(&self) -> Option<&dyn Market> {
         self.market.as_deref()
+    }
+    fn key_life(&self) -> KeyLife {
+        self.life
     }
 }
 
@@ -504,6 +532,7 @@ const LOG: &[u8] = b"epoch 1 loss=0.5\nthe contract is kept\n";
 struct ScriptedKind {
     kind: &'static str,
     cloud: CloudId,
+    account: AccountId,
     world: Arc<Mutex<World>>,
 }
 
@@ -554,7 +583,7 @@ impl ScriptedKind {
         Resource {
             key: ResourceKey {
                 cloud: self.cloud.clone(),
-                account: AccountId("scripted".into()),
+                account: self.account.clone(),
                 region: region(),
                 kind: self.kind.into(),
                 id: id.into(),
@@ -591,7 +620,7 @@ impl Kind for ScriptedKind {
         match around(&self.world, "list", |w| Ok(self.all(w))).await {
             Ok(items) => Sweep::whole(items),
             Err(e) => {
-                let gap = Gap::new(&self.cloud, &AccountId("scripted".into()), Some(region), self.sheet().many, &e);
+                let gap = Gap::new(&self.cloud, &self.account, Some(region), self.sheet().many, &e);
                 Sweep { items: vec![], gaps: vec![gap] }
             }
         }

@@ -4,6 +4,7 @@
 //! needs to know is an argument, so that every rule can be tested at any hour of any day.
 
 pub mod access;
+pub mod connect;
 pub mod curfew;
 pub mod cx;
 pub mod endpoint;

@@ -1,6 +1,7 @@
-//! A machine by name: `cloud:service:region:machine[:spot]`, of which service and region may be left out.
+//! A machine by name: `cloud[@account]:service:region:machine[:spot]`, of which account, service and region may be left
+//! out.
 
-use crate::ids::CloudId;
+use crate::ids::{AccountId, CloudId};
 use crate::money::Money;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -23,6 +24,8 @@ pub enum Purchase {
 pub struct MachineRef {
     /// `local`, `aws`, `gcp`.
     pub cloud: CloudId,
+    /// The account, where the cloud has several here; the first one where `None`.
+    pub account: Option<AccountId>,
     /// `ec2`, `sagemaker`, `gce`, `vertex`, in the catalogue's own words.
     pub service: Option<String>,
     /// The region as its cloud writes it.
@@ -71,7 +74,7 @@ impl FromStr for MachineRef {
         if parts.iter().any(|p| p.is_empty()) {
             return Err(bad("a part between colons is empty"));
         }
-        let word = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        let word = |c: char| c.is_ascii_alphanumeric() || "-_.+@".contains(c);
         if parts.iter().any(|p| !p.chars().all(word)) {
             return Err(bad("it has a character that no machine name has"));
         }
@@ -81,10 +84,18 @@ impl FromStr for MachineRef {
         } else {
             Purchase::OnDemand
         };
-        let cloud = CloudId::new(parts[0]).map_err(|_| bad("the cloud is written in small letters"))?;
+        let (cloud, account) = match parts[0].split_once('@') {
+            Some((_, "")) => return Err(bad("the account after the @ is missing")),
+            Some((cloud, account)) => (cloud, Some(AccountId(account.to_owned()))),
+            None => (parts[0], None),
+        };
+        if parts[1..].iter().any(|p| p.contains('@')) {
+            return Err(bad("an account stands behind its cloud"));
+        }
+        let cloud = CloudId::new(cloud).map_err(|_| bad("the cloud is written in small letters"))?;
         let own = |s: &str| Some(s.to_owned());
         let (service, region, machine) = match parts[1..] {
-            [] if cloud.as_str() == "local" => (None, None, None),
+            [] if cloud.as_str() == "local" && account.is_none() => (None, None, None),
             [] => return Err(bad("the machine's type is missing")),
             [machine] => (None, None, own(machine)),
             // Regions have a digit after a hyphen (us-east-1, europe-west4); services do not.
@@ -100,13 +111,17 @@ impl FromStr for MachineRef {
         if cloud.as_str() == "local" && purchase == Purchase::Spot {
             return Err(bad("this computer has no spot price"));
         }
-        Ok(Self { cloud, service, region, machine, purchase })
+        Ok(Self { cloud, account, service, region, machine, purchase })
     }
 }
 
 impl fmt::Display for MachineRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = self.cloud.to_string();
+        if let Some(account) = &self.account {
+            text.push('@');
+            text.push_str(&account.0);
+        }
         for part in [&self.service, &self.region, &self.machine].into_iter().flatten() {
             text.push(':');
             text.push_str(part);
@@ -162,7 +177,11 @@ mod tests {
             "gcp:vertex:us-central1:n1-standard-4:training",
             Some(("gcp", Some("vertex"), Some("us-central1"), Some("n1-standard-4:training"), false)),
         );
-        for bad in ["", "aws", "aws:", "AWS:x", "local:spot", "a:b:c:d:e:f", "aws:<b>"] {
+        check("aws@123456789012:ml.m5.xlarge", Some(("aws", None, None, Some("ml.m5.xlarge"), false)));
+        let there: MachineRef = "aws@123456789012:sagemaker:us-east-1:ml.m5.xlarge:spot".parse().unwrap();
+        assert_eq!(there.account, Some(AccountId("123456789012".into())));
+        for bad in ["", "aws", "aws:", "AWS:x", "local:spot", "local@me", "aws@:x", "aws:x@y", "a:b:c:d:e:f", "aws:<b>"]
+        {
             check(bad, None);
         }
     }

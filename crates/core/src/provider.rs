@@ -48,6 +48,10 @@ pub trait Provider: Send + Sync {
     fn access(&self) -> Option<&dyn crate::access::Access> {
         None
     }
+    /// How long the keys last that it is reached with.
+    fn key_life(&self) -> crate::connect::KeyLife {
+        crate::connect::KeyLife::NoEnd
+    }
     /// How often it makes sense to look at what runs here. Every look at a cloud is a call over the network.
     fn look_every(&self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_secs(1)

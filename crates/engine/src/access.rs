@@ -22,7 +22,8 @@ impl Engine {
     /// The one account that `text` means: its number, `aws:123456789012`, its title; without a text, the only one there is.
     pub fn find_account(&self, text: Option<&str>) -> Result<Arc<dyn Provider>> {
         const WHAT: &str = "find the account";
-        let with_rights = self.providers().iter().filter(|p| p.access().is_some());
+        let providers = self.providers();
+        let with_rights = providers.iter().filter(|p| p.access().is_some());
         let meant = |p: &&Arc<dyn Provider>| {
             text.is_none_or(|t| p.account().0 == t || p.title() == t || format!("{}:{}", p.cloud(), p.account()) == t)
         };

@@ -11,7 +11,7 @@ use curfew_core::endpoint::{
 use curfew_core::error::Bill;
 use curfew_core::ids::to_name;
 use curfew_core::intent::Verb;
-use curfew_core::provider::{Provider, Quote, Serving};
+use curfew_core::provider::Quote;
 use curfew_core::run::{Failure, LogChunk};
 use curfew_core::{
     Cost, Cx, EndpointId, Error, ErrorKind, LabId, MachineRef, Mode, Notice, Result, Retry, ServingMode,
@@ -89,20 +89,24 @@ impl Engine {
         let confirmed = request.confirmed.clone();
         let (intent, owner) = (crate::new_intent(), who());
         let spec = EndpointSpec { id, model, script, machine, mode, curfew, confirmed, intent, owner };
-        let (_, serving) = self.serving_for(&spec.machine)?;
-        let quote = serving.quote(cx, &spec).await?;
+        let serving_at = self.serving_for(&spec.machine)?;
+        let serving = serving_at.part();
+        let mut quote = serving.quote(cx, &spec).await?;
         crate::runs::check_policy(&policy, &spec.machine, &quote)?;
+        Self::caution_keys(cx, serving_at.provider(), spec.curfew, &mut quote);
         Ok((spec, quote))
     }
 
     /// The ways to serve at a machine's provider.
     pub fn serving_modes(&self, machine: &MachineRef) -> Result<&'static [ServingMode]> {
-        Ok(self.serving_for(machine)?.1.modes())
+        let serving_at = self.serving_for(machine)?;
+        Ok(serving_at.part().modes())
     }
 
     /// The mode that was asked for, and the machine that it runs on.
     fn mode_of(&self, machine: &MachineRef, request: &DeployRequest) -> Result<(MachineRef, Mode), Vec<Error>> {
-        let (provider, serving) = self.serving_for(machine).map_err(|e| vec![e])?;
+        let serving_at = self.serving_for(machine).map_err(|e| vec![e])?;
+        let (provider, serving) = (serving_at.provider(), serving_at.part());
         let id = given(request.mode.as_ref());
         let mode = Mode::choose(&provider.title(), serving.modes(), id, &request.settings)?;
         let machine = serving.place(machine, &mode).map_err(|e| vec![e])?;
@@ -144,7 +148,9 @@ impl Engine {
 
     /// Deploys a planned endpoint. The intent is in the journal before the provider is called.
     pub async fn deploy(&self, cx: &Cx, spec: &EndpointSpec) -> Result<EndpointView> {
-        let (provider, serving) = self.serving_for(&spec.machine)?;
+        let serving_at = self.serving_for(&spec.machine)?;
+        let serving = serving_at.part();
+        let provider = serving_at.provider();
         let lab = self.running_lab().await?.map(|l| l.id);
         let intent =
             crate::runs::intent(cx, spec.intent.clone(), Verb::Deploy, provider, spec.id.as_str(), spec, lab.clone())?;
@@ -204,35 +210,40 @@ impl Engine {
     /// A piece of its log.
     pub async fn endpoint_log(&self, cx: &Cx, id: &EndpointId, from: &str, max: usize) -> Result<LogChunk> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         serving.log(cx, &handle(&row), from, max).await
     }
 
     /// Asks the model.
     pub async fn invoke(&self, cx: &Cx, id: &EndpointId, request: &Invocation) -> Result<Reply> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         serving.invoke(cx, &handle(&row), request).await
     }
 
     /// Asks the model, and takes a ticket where the answer comes later.
     pub async fn ask(&self, cx: &Cx, id: &EndpointId, request: &Invocation) -> Result<Asked> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         serving.ask(cx, &handle(&row), request).await
     }
 
     /// The answer to an earlier question; `None`: not there yet.
     pub async fn answer(&self, cx: &Cx, id: &EndpointId, ticket: &str) -> Result<Option<Reply>> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         serving.answer(cx, &handle(&row), ticket).await
     }
 
     /// What is measured of it; `None`: its provider measures nothing.
     pub async fn endpoint_figures(&self, cx: &Cx, id: &EndpointId) -> Result<Option<Figures>> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         serving.figures(cx, &handle(&row)).await
     }
 
@@ -241,7 +252,9 @@ impl Engine {
         let mut row = self.endpoint_row(id).await?;
         let policy = self.policy()?;
         let at = curfew(cx, &policy, Some(curfew_text), &policy.endpoint_curfew)?;
-        let (provider, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
+        let provider = serving_at.provider();
         let intent =
             crate::runs::intent(cx, crate::new_intent(), Verb::Extend, provider, id.as_str(), &at, row.lab.clone())?;
         self.store.open_intent(&intent, &self.owner).await?;
@@ -257,7 +270,9 @@ impl Engine {
     /// Ends it; its files stay until removed.
     pub async fn stop_endpoint(&self, cx: &Cx, id: &EndpointId, why: &str) -> Result<EndpointView> {
         let row = self.endpoint_row(id).await?;
-        let (provider, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
+        let provider = serving_at.provider();
         let intent =
             crate::runs::intent(cx, crate::new_intent(), Verb::Stop, provider, id.as_str(), &why, row.lab.clone())?;
         self.store.open_intent(&intent, &self.owner).await?;
@@ -271,9 +286,11 @@ impl Engine {
     pub(crate) async fn refresh_endpoints(&self, cx: &Cx, due: &Due) -> Result<()> {
         let known: std::collections::HashSet<EndpointId> =
             self.store.endpoints().await?.into_iter().map(|r| r.spec.id).collect();
-        for provider in self.providers.iter().filter(|p| due.adopts(p.cloud(), p.account())) {
+        for provider in self.providers().iter().filter(|p| due.adopts(p.cloud(), p.account())) {
             let Some(serving) = provider.serving() else { continue };
-            let Ok(found) = serving.list(cx).await else { continue };
+            let found = serving.list(cx).await;
+            self.note_keys(cx, provider.cloud(), provider.account(), &found).await;
+            let Ok(found) = found else { continue };
             for (handle, spec) in found.items.into_iter().filter(|(h, _)| !known.contains(&h.id)) {
                 let status = serving.status(cx, &handle).await.ok();
                 let (cloud, account) = (provider.cloud().clone(), provider.account().clone());
@@ -292,11 +309,14 @@ impl Engine {
     }
 
     pub(crate) async fn refresh_endpoint(&self, cx: &Cx, mut row: EndpointRow) -> Result<EndpointRow> {
-        let Ok((_, serving)) = self.serving_for(&row.spec.machine) else { return Ok(row) };
+        let Ok(serving_at) = self.serving_of(&row.cloud, &row.account) else { return Ok(row) };
+        let serving = serving_at.part();
         if row.native.is_none() {
             return Ok(row);
         }
-        let status = match serving.status(cx, &handle(&row)).await {
+        let status = serving.status(cx, &handle(&row)).await;
+        self.note_keys(cx, &row.cloud, &row.account, &status).await;
+        let status = match status {
             Ok(status) => status,
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 self.store.forget_endpoint(&row.spec.id).await?;
@@ -324,17 +344,8 @@ impl Engine {
         })
     }
 
-    pub(crate) fn serving_for(&self, machine: &MachineRef) -> Result<(&dyn Provider, &dyn Serving)> {
-        let provider = self.provider_of(&machine.cloud)?;
-        let serving = provider.serving().ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, "deploy", format!("{} cannot serve models", provider.title()))
-                .at("machine")
-        })?;
-        Ok((&**provider, serving))
-    }
-
     fn endpoint_view(&self, row: EndpointRow) -> EndpointView {
-        let place = self.provider(&row.cloud, &row.account).map_or_else(|_| row.cloud.to_string(), |p| p.title());
+        let place = self.place(&row.cloud, &row.account);
         let status = row.status.unwrap_or_else(|| not_made(Timestamp::UNIX_EPOCH));
         let modes = self.serving_modes(&row.spec.machine).unwrap_or_default();
         let mode = row.spec.mode.of(modes).copied();

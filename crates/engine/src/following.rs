@@ -59,7 +59,8 @@ impl Engine {
 
     /// Reads on in one run's log, if nobody else does it.
     pub(crate) async fn follow_log(&self, cx: &Cx, row: &RunRow) {
-        let Ok((_, training)) = self.training_for(&row.spec.machine) else { return };
+        let Ok(training_at) = self.training_of(&row.cloud, &row.account) else { return };
+        let training = training_at.part();
         if training.writes_series() || row.native.is_none() {
             return;
         }
@@ -103,7 +104,7 @@ impl Engine {
     pub(crate) async fn forget_followed(&self, id: &RunId) {
         let row = self.store.run(id).await.ok().flatten();
         let Some(row) = row else { return };
-        if self.training_for(&row.spec.machine).is_ok_and(|(_, t)| !t.writes_series()) {
+        if self.training_of(&row.cloud, &row.account).is_ok_and(|t| !t.part().writes_series()) {
             self.following.0.lock().await.remove(id);
             let folder = self.home.run(id);
             if let Err(e) = fs::remove_dir_all(&folder)

@@ -40,10 +40,21 @@ impl Engine {
     pub async fn resume(&self, cx: &Cx) -> Result<usize> {
         let mut closed = 0;
         for (intent, owner) in self.store.open_intents().await? {
+            // Of an account that cannot be asked now, the entry stays with the dead process, until there are keys again.
+            if self.provider(&intent.cloud, &intent.account).is_err()
+                || self.keys_rest(cx.now(), &intent.cloud, &intent.account)
+            {
+                continue;
+            }
             if owner.is_alive() || !self.store.take_over(&intent.id, &owner, &self.owner).await? {
                 continue;
             }
-            match self.resume_one(cx, &intent).await {
+            let resumed = self.resume_one(cx, &intent).await;
+            self.note_keys(cx, &intent.cloud, &intent.account, &resumed).await;
+            match resumed {
+                Err(e) if e.kind() == ErrorKind::CredentialsExpired => {
+                    self.store.take_over(&intent.id, &self.owner, &owner).await?;
+                }
                 Ok(outcome) => {
                     self.store.close_intent(&intent.id, cx.now(), outcome).await?;
                     closed += 1;
@@ -62,7 +73,8 @@ impl Engine {
         match intent.verb {
             Verb::Launch => {
                 let spec: RunSpec = payload(intent)?;
-                let (_, training) = self.training_for(&spec.machine)?;
+                let training_at = self.training_of(&intent.cloud, &intent.account)?;
+                let training = training_at.part();
                 let found = training.find(cx, &spec).await?;
                 let mut row = match self.store.run(&spec.id).await? {
                     Some(row) => row,
@@ -91,7 +103,8 @@ impl Engine {
             }
             Verb::Deploy => {
                 let spec: EndpointSpec = payload(intent)?;
-                let (_, serving) = self.serving_for(&spec.machine)?;
+                let serving_at = self.serving_of(&intent.cloud, &intent.account)?;
+                let serving = serving_at.part();
                 let found = serving.find(cx, &spec).await?;
                 let Some(mut row) = self.store.endpoint(&spec.id).await? else {
                     return Ok("forgotten with its endpoint");
@@ -115,10 +128,12 @@ impl Engine {
             Verb::Stop => {
                 let why: String = payload(intent)?;
                 if let Some(row) = self.run_target(intent).await? {
-                    let (_, training) = self.training_for(&row.spec.machine)?;
+                    let training_at = self.training_of(&row.cloud, &row.account)?;
+                    let training = training_at.part();
                     gone_is_fine(training.stop(cx, &runs::handle(&row), &why).await)?;
                 } else if let Some(row) = self.endpoint_target(intent).await? {
-                    let (_, serving) = self.serving_for(&row.spec.machine)?;
+                    let serving_at = self.serving_of(&row.cloud, &row.account)?;
+                    let serving = serving_at.part();
                     gone_is_fine(serving.stop(cx, &endpoints::handle(&row), &why).await)?;
                 }
                 Ok("asked to stop again after a restart")
@@ -126,12 +141,14 @@ impl Engine {
             Verb::Extend => {
                 let at: Timestamp = payload(intent)?;
                 if let Some(mut row) = self.run_target(intent).await? {
-                    let (_, training) = self.training_for(&row.spec.machine)?;
+                    let training_at = self.training_of(&row.cloud, &row.account)?;
+                    let training = training_at.part();
                     gone_is_fine(training.set_curfew(cx, &runs::handle(&row), at).await.map(drop))?;
                     row.spec.curfew = at;
                     self.store.put_run(&row).await?;
                 } else if let Some(mut row) = self.endpoint_target(intent).await? {
-                    let (_, serving) = self.serving_for(&row.spec.machine)?;
+                    let serving_at = self.serving_of(&row.cloud, &row.account)?;
+                    let serving = serving_at.part();
                     gone_is_fine(serving.set_curfew(cx, &endpoints::handle(&row), at).await.map(drop))?;
                     row.spec.curfew = at;
                     self.store.put_endpoint(&row).await?;
@@ -141,7 +158,7 @@ impl Engine {
             Verb::AskQuota => {
                 let wish: curfew_core::market::QuotaWish = payload(intent)?;
                 let provider = self.provider(&intent.cloud, &intent.account)?;
-                let asked = self.send_wish(cx, &**provider, &wish).await?;
+                let asked = self.send_wish(cx, &*provider, &wish).await?;
                 Ok(if asked.before { "asked; noted after a restart" } else { "asked after a restart" })
             }
             Verb::Remove => {

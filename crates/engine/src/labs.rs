@@ -150,8 +150,7 @@ impl Engine {
         let (runs, endpoints) = (self.store.runs().await?, self.store.endpoints().await?);
         for (intent, _, outcome) in entries.into_iter().filter(|(i, ..)| i.lab.as_ref() == Some(id)) {
             let removed = || Cost::Unknown { why: "it was removed before its cost was noted".into() };
-            let place =
-                self.provider(&intent.cloud, &intent.account).map_or_else(|_| intent.cloud.to_string(), |p| p.title());
+            let place = self.place(&intent.cloud, &intent.account);
             let thing = match intent.verb {
                 Verb::Launch => {
                     let row = runs.iter().find(|r| r.spec.intent == intent.id);

@@ -42,7 +42,8 @@ impl Engine {
 
     /// What can be asked for with a run at a machine's provider.
     pub fn options_of_runs(&self, machine: &MachineRef) -> Result<&'static [RunOption]> {
-        Ok(self.training_for(machine)?.1.options())
+        let training_at = self.training_for(machine)?;
+        Ok(training_at.part().options())
     }
 
     /// The options that were typed, checked against what the machine's provider has.
@@ -53,7 +54,8 @@ impl Engine {
     ) -> Result<BTreeMap<String, String>, FieldErrors> {
         let typed = typed.iter().map(|(k, v)| (k.trim(), v.trim())).filter(|(_, v)| !v.is_empty());
         let Some(machine) = machine else { return Ok(BTreeMap::new()) };
-        let (provider, training) = self.training_for(machine)?;
+        let training_at = self.training_for(machine)?;
+        let (provider, training) = (training_at.provider(), training_at.part());
         let (mut options, mut errors) = (BTreeMap::new(), Vec::new());
         for (name, value) in typed {
             let shown = curfew_core::say::clean(value, 60);

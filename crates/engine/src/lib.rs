@@ -5,6 +5,7 @@
 //! Invariant: nothing here knows which clouds exist; providers come as a list.
 
 mod access;
+mod accounts;
 mod changes;
 mod clock;
 mod endpoints;
@@ -12,6 +13,7 @@ mod finish;
 mod following;
 mod input;
 mod journal;
+mod keys;
 mod labs;
 mod launching;
 mod looping;
@@ -29,8 +31,11 @@ mod sweeping;
 mod today;
 
 #[cfg(test)]
+mod accounts_tests;
+#[cfg(test)]
 mod tests;
 
+pub use accounts::{AccountView, Opening, Providers, SigningIn};
 pub use changes::Cursor;
 pub use clock::SystemClock;
 pub use endpoints::{DeployRequest, EndpointView};
@@ -48,7 +53,7 @@ pub use sweeping::{SweepReport, SweepRow};
 pub use today::{NightRow, Today};
 
 use curfew_core::provider::Provider;
-use curfew_core::{AccountId, Clock, CloudId, Cx, Error, ErrorKind, Home, IntentId, Result};
+use curfew_core::{Clock, Cx, Error, Home, IntentId, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -56,7 +61,7 @@ use std::sync::Arc;
 pub struct Engine {
     home: Home,
     store: store::Store,
-    providers: Vec<Arc<dyn Provider>>,
+    accounts: accounts::Accounts,
     clock: Arc<dyn Clock>,
     owner: owner::Owner,
     labs: Option<PathBuf>,
@@ -79,23 +84,30 @@ impl Engine {
         clock: Arc<dyn Clock>,
         labs: Option<PathBuf>,
     ) -> Result<Arc<Self>> {
+        Self::open_with(home, Opening { providers, labs, ..Opening::default() }, clock)
+    }
+    /// The same, with accounts that come and go.
+    pub fn open_with(home: Home, opening: Opening, clock: Arc<dyn Clock>) -> Result<Arc<Self>> {
         std::fs::create_dir_all(home.root()).map_err(|e| {
             Error::io("open Curfew's folder", home.root().display(), e)
                 .next("Set CURFEW_HOME to a folder that you can write to")
         })?;
         let store = store::Store::open(&home.store())?;
-        Ok(Arc::new(Self {
+        Ok(Arc::new(Self::over(home, store, opening, clock, owner::Owner::me())))
+    }
+    fn over(home: Home, store: store::Store, opening: Opening, clock: Arc<dyn Clock>, owner: owner::Owner) -> Self {
+        Self {
             home,
             store,
-            providers,
+            accounts: accounts::Accounts::new(opening.providers, opening.connectors, opening.opened),
             clock,
-            owner: owner::Owner::me(),
-            labs,
+            owner,
+            labs: opening.labs,
             seen: series_now::Seen::default(),
             shelf: machines::Shelf::default(),
             pace: pace::Pace::default(),
             following: following::Following::default(),
-        }))
+        }
     }
     /// Where everything lies.
     pub fn home(&self) -> &Home {
@@ -109,31 +121,13 @@ impl Engine {
     pub fn cx(&self) -> Cx {
         Cx::new(self.clock.clone())
     }
-    /// The providers.
-    pub fn providers(&self) -> &[Arc<dyn Provider>] {
-        &self.providers
-    }
     /// How the store keeps its journal: WAL, or DELETE where WAL does not work (network file systems).
     pub fn journal_mode(&self) -> JournalMode {
         self.store.mode()
     }
     /// How long to wait between two looks at a run or endpoint on this machine.
     pub fn look_every(&self, machine: &curfew_core::MachineRef) -> jiff::SignedDuration {
-        self.provider_of(&machine.cloud).map_or(jiff::SignedDuration::from_secs(1), |p| p.look_every())
-    }
-    /// The provider of an account.
-    pub(crate) fn provider(&self, cloud: &CloudId, account: &AccountId) -> Result<&Arc<dyn Provider>> {
-        self.providers.iter().find(|p| p.cloud() == cloud && p.account() == account).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "find the account", format!("no account {account} at {cloud} is connected"))
-                .next("Connect it under Settings")
-        })
-    }
-    /// The first provider of a cloud.
-    pub(crate) fn provider_of(&self, cloud: &CloudId) -> Result<&Arc<dyn Provider>> {
-        self.providers.iter().find(|p| p.cloud() == cloud).ok_or_else(|| {
-            Error::input("machine", format!("no account at “{cloud}” is connected"))
-                .next("Choose this computer (local), or connect an account under Settings")
-        })
+        self.provider_for(machine).map_or(jiff::SignedDuration::from_secs(1), |p| p.look_every())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::Engine;
 use curfew_core::curfew::Enforcer;
-use curfew_core::{Cx, Error, Result, Timestamp, say};
+use curfew_core::{Cx, Error, ErrorKind, Result, Timestamp, say};
 use jiff::SignedDuration;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
@@ -44,6 +44,7 @@ pub enum Event {
 /// The running loop. Dropping it ends the loop and frees its lock.
 pub struct LoopHandle {
     task: tokio::task::JoinHandle<()>,
+    accounts: tokio::task::JoinHandle<()>,
     events: broadcast::Sender<Event>,
 }
 
@@ -57,6 +58,7 @@ impl LoopHandle {
 impl Drop for LoopHandle {
     fn drop(&mut self) {
         self.task.abort();
+        self.accounts.abort();
     }
 }
 
@@ -72,7 +74,8 @@ impl Engine {
     pub fn start_loop(self: &Arc<Self>) -> LoopHandle {
         let (events, _) = broadcast::channel(64);
         let task = tokio::spawn(run(self.clone(), events.clone()));
-        LoopHandle { task, events }
+        let accounts = tokio::spawn(follow(self.clone()));
+        LoopHandle { task, accounts, events }
     }
 
     /// Does another process hold the loop just now?
@@ -99,17 +102,54 @@ impl Engine {
             |c: Option<&curfew_core::Curfew>| c.is_some_and(|c| c.enforcer == Enforcer::OnlyWhileOn && c.is_due(now));
         for row in self.store.runs().await? {
             let Some(status) = &row.status else { continue };
-            if !status.state.is_over() && due(status.curfew.as_ref()) {
-                self.stop_run(cx, &row.spec.id, "its curfew came").await?;
+            if !status.state.is_over() && due(status.curfew.as_ref()) && !self.keys_rest(now, &row.cloud, &row.account)
+            {
+                let stopped = self.stop_run(cx, &row.spec.id, "its curfew came").await;
+                self.note_keys(cx, &row.cloud, &row.account, &stopped).await;
+                goes_on(stopped)?;
             }
         }
         for row in self.store.endpoints().await? {
             let Some(status) = &row.status else { continue };
-            if !status.state.is_over() && due(status.curfew.as_ref()) {
-                self.stop_endpoint(cx, &row.spec.id, "its curfew came").await?;
+            if !status.state.is_over() && due(status.curfew.as_ref()) && !self.keys_rest(now, &row.cloud, &row.account)
+            {
+                let stopped = self.stop_endpoint(cx, &row.spec.id, "its curfew came").await;
+                self.note_keys(cx, &row.cloud, &row.account, &stopped).await;
+                goes_on(stopped)?;
             }
         }
         Ok(())
+    }
+}
+
+/// One account's keys that are over do not keep the curfews of the others from being held.
+fn goes_on<T>(stopped: Result<T>) -> Result<()> {
+    match stopped {
+        Err(e) if matches!(e.kind(), ErrorKind::CredentialsExpired | ErrorKind::NotFound) => {
+            tracing::warn!(error = ?e, "a curfew came, and nobody could be told");
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+fn is_final(error: &Error) -> bool {
+    error.retry_when() == curfew_core::Retry::Never
+}
+
+/// Every process of a home looks by itself whether accounts have come or gone: others connect them too.
+async fn follow(engine: Arc<Engine>) {
+    let mut turns = 0_u32;
+    loop {
+        let cx = engine.cx();
+        turns = turns.wrapping_add(1);
+        // A cloud that could not be reached when the accounts were opened may be by now.
+        let again = turns.is_multiple_of(60) && engine.account_problems().iter().any(|p| !is_final(&p.error));
+        let followed = if again { engine.open_again(&cx).await } else { engine.follow_accounts(&cx).await };
+        if let Err(e) = followed {
+            tracing::warn!(error = ?e, "the accounts could not be looked at");
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
@@ -137,8 +177,11 @@ async fn one_turn(
     engine.turn(cx).await?;
     let now = cx.now();
     // A clock set back must not stop the sweeps: a last sweep in the future counts as none.
-    if last.is_none_or(|t| now.duration_since(t) >= SWEEP || t > now) {
-        let report = engine.sweep(cx).await?;
+    // What has just been connected, or given keys again, is not left unread for minutes.
+    let accounts = engine.accounts_generation();
+    if last.is_none_or(|t| now.duration_since(t) >= SWEEP || t > now) || told.accounts != accounts {
+        told.accounts = accounts;
+        let report = engine.read_all(cx).await?;
         *last = Some(now);
         told.forgotten(&report, events);
     }
@@ -173,6 +216,8 @@ struct Told {
     soon: HashSet<(String, Timestamp)>,
     forgotten: HashSet<String>,
     first: bool,
+    /// The accounts that the last sweep has read.
+    accounts: u64,
 }
 
 impl Told {

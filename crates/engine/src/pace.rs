@@ -39,8 +39,12 @@ impl Engine {
         let now = cx.now();
         let mut seen = self.pace.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (mut looks, mut adopts) = (HashSet::new(), HashSet::new());
-        for provider in &self.providers {
+        for provider in self.providers().iter() {
             let account = (provider.cloud().clone(), provider.account().clone());
+            // Keys that are over are not tried each few seconds.
+            if self.keys_rest(now, &account.0, &account.1) {
+                continue;
+            }
             let every = provider.look_every();
             let (last, count) = seen.get(&account).copied().unwrap_or((Timestamp::MIN, 0));
             // A clock that was set back must not stop the looks.

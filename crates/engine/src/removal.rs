@@ -16,7 +16,8 @@ impl Engine {
         let mut items: Vec<(u16, PlanItem)> = Vec::new();
         let mut gaps = Vec::new();
         for key in keys {
-            let kind = self.kind_of(key)?;
+            let kind_at = self.kind_of(key)?;
+            let kind = kind_at.part();
             match kind.read(cx, &key.region, &key.id).await {
                 Ok(Some(resource)) => items.push((kind.sheet().order, item(&resource, cx))),
                 Ok(None) => {}
@@ -57,7 +58,7 @@ impl Engine {
                 cx,
                 crate::new_intent(),
                 Verb::Remove,
-                &**provider,
+                &*provider,
                 &item.key.to_string(),
                 item,
                 plan.lab.clone(),
@@ -110,13 +111,14 @@ impl Engine {
     /// is left out. What cannot be read is in, so that the plan tells it.
     pub async fn endpoint_keys(&self, cx: &Cx, id: &EndpointId) -> Result<Vec<ResourceKey>> {
         let row = self.endpoint_row(id).await?;
-        let (_, serving) = self.serving_for(&row.spec.machine)?;
+        let serving_at = self.serving_of(&row.cloud, &row.account)?;
+        let serving = serving_at.part();
         let region = row.spec.machine.region.as_deref();
         let mut keys = Vec::new();
         for (kind, part) in serving.parts(id) {
             let key = self.key_of(&row.cloud, &row.account, region, &part, kind)?;
             let other = |r: Resource| r.key.kind != "endpoint" && r.intent.as_ref() != Some(&row.spec.intent);
-            match self.kind_of(&key)?.read(cx, &key.region, &key.id).await {
+            match self.kind_of(&key)?.part().read(cx, &key.region, &key.id).await {
                 Ok(Some(resource)) if other(resource.clone()) => {}
                 Ok(_) | Err(_) => keys.push(key),
             }
@@ -144,7 +146,8 @@ impl Engine {
     /// Looks again, then carries out the steps in order, then looks whether it is gone. `again`: a process that had begun
     /// with it is dead, and what it had done by then is no change that speaks against going on.
     pub(crate) async fn remove_item(&self, cx: &Cx, item: &PlanItem, again: bool) -> Result<OutcomeResult> {
-        let kind = self.kind_of(&item.key)?;
+        let kind_at = self.kind_of(&item.key)?;
+        let kind = kind_at.part();
         let (region, id) = (&item.key.region, item.key.id.as_str());
         let mut seen = kind.read(cx, region, id).await?;
         if let Some(resource) = &mut seen {

@@ -10,7 +10,7 @@ use curfew_core::ids::to_name;
 use curfew_core::intent::{Intent, Verb};
 use curfew_core::machine::Purchase;
 use curfew_core::policy::Policy;
-use curfew_core::provider::{Quote, Training};
+use curfew_core::provider::Quote;
 use curfew_core::run::{Failure, LogChunk, RunHandle, RunSpec, RunState, RunStatus, StopRules};
 use curfew_core::{Cost, Cx, Error, ErrorKind, LabId, MachineRef, Notice, Result, Retry, RunId};
 use jiff::Timestamp;
@@ -136,18 +136,21 @@ impl Engine {
             intent: crate::new_intent(),
             owner: who(),
         };
-        let (_, training) = self.training_for(&spec.machine)?;
-        let quote = training.quote(cx, &spec).await?;
+        let training_at = self.training_for(&spec.machine)?;
+        let training = training_at.part();
+        let mut quote = training.quote(cx, &spec).await?;
         check_policy(&policy, &spec.machine, &quote)?;
+        Self::caution_keys(cx, training_at.provider(), spec.curfew, &mut quote);
         Ok((spec, quote))
     }
 
     /// Starts a planned run. The intent is in the journal before the provider is called.
     pub async fn launch(&self, cx: &Cx, spec: &RunSpec) -> Result<RunView> {
-        let provider = self.provider_of(&spec.machine.cloud)?;
-        let (_, training) = self.training_for(&spec.machine)?;
+        let training_at = self.training_for(&spec.machine)?;
+        let training = training_at.part();
+        let provider = training_at.provider();
         let lab = self.running_lab().await?.map(|l| l.id);
-        let intent = intent(cx, spec.intent.clone(), Verb::Launch, &**provider, spec.id.as_str(), spec, lab.clone())?;
+        let intent = intent(cx, spec.intent.clone(), Verb::Launch, provider, spec.id.as_str(), spec, lab.clone())?;
         let mut row = RunRow {
             cloud: provider.cloud().clone(),
             account: provider.account().clone(),
@@ -221,7 +224,8 @@ impl Engine {
     /// A piece of the log.
     pub async fn run_log(&self, cx: &Cx, id: &RunId, from: &str, max: usize) -> Result<LogChunk> {
         let row = self.run_row(id).await?;
-        let (_, training) = self.training_for(&row.spec.machine)?;
+        let training_at = self.training_of(&row.cloud, &row.account)?;
+        let training = training_at.part();
         training.log(cx, &handle(&row), from, max).await
     }
 
@@ -230,7 +234,9 @@ impl Engine {
         let mut row = self.run_row(id).await?;
         let policy = self.policy()?;
         let at = curfew(cx, &policy, Some(curfew_text), &policy.run_curfew)?;
-        let (provider, training) = self.training_for(&row.spec.machine)?;
+        let training_at = self.training_of(&row.cloud, &row.account)?;
+        let training = training_at.part();
+        let provider = training_at.provider();
         let intent = intent(cx, crate::new_intent(), Verb::Extend, provider, id.as_str(), &at, row.lab.clone())?;
         self.store.open_intent(&intent, &self.owner).await?;
         let result = training.set_curfew(cx, &handle(&row), at).await;
@@ -245,7 +251,9 @@ impl Engine {
     /// Asks a run to end.
     pub async fn stop_run(&self, cx: &Cx, id: &RunId, why: &str) -> Result<RunView> {
         let row = self.run_row(id).await?;
-        let (provider, training) = self.training_for(&row.spec.machine)?;
+        let training_at = self.training_of(&row.cloud, &row.account)?;
+        let training = training_at.part();
+        let provider = training_at.provider();
         let intent = intent(cx, crate::new_intent(), Verb::Stop, provider, id.as_str(), &why, row.lab.clone())?;
         self.store.open_intent(&intent, &self.owner).await?;
         match training.stop(cx, &handle(&row), why).await {
@@ -272,9 +280,11 @@ impl Engine {
     /// Runs that the provider has and the store does not (a store that was lost or replaced) are taken in again.
     async fn adopt_runs(&self, cx: &Cx, due: &Due) -> Result<()> {
         let known: std::collections::HashSet<RunId> = self.store.runs().await?.into_iter().map(|r| r.spec.id).collect();
-        for provider in self.providers.iter().filter(|p| due.adopts(p.cloud(), p.account())) {
+        for provider in self.providers().iter().filter(|p| due.adopts(p.cloud(), p.account())) {
             let Some(training) = provider.training() else { continue };
-            let Ok(found) = training.list(cx).await else { continue };
+            let found = training.list(cx).await;
+            self.note_keys(cx, provider.cloud(), provider.account(), &found).await;
+            let Ok(found) = found else { continue };
             for (handle, spec) in found.items.into_iter().filter(|(h, _)| !known.contains(&h.id)) {
                 let status = training.status(cx, &handle).await.ok();
                 let (cloud, account) = (provider.cloud().clone(), provider.account().clone());
@@ -287,11 +297,14 @@ impl Engine {
     }
 
     pub(crate) async fn refresh_run(&self, cx: &Cx, mut row: RunRow) -> Result<RunRow> {
-        let Ok((_, training)) = self.training_for(&row.spec.machine) else { return Ok(row) };
+        let Ok(training_at) = self.training_of(&row.cloud, &row.account) else { return Ok(row) };
+        let training = training_at.part();
         if row.native.is_none() {
             return Ok(row);
         }
-        let status = match training.status(cx, &handle(&row)).await {
+        let status = training.status(cx, &handle(&row)).await;
+        self.note_keys(cx, &row.cloud, &row.account, &status).await;
+        let status = match status {
             Ok(status) => status,
             // The provider says that it no longer knows it. An ended run was removed elsewhere; any other is lost.
             Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -321,20 +334,8 @@ impl Engine {
         self.store.run(id).await?.ok_or_else(|| no_run(id.as_str()))
     }
 
-    pub(crate) fn training_for(
-        &self,
-        machine: &MachineRef,
-    ) -> Result<(&dyn curfew_core::provider::Provider, &dyn Training)> {
-        let provider = self.provider_of(&machine.cloud)?;
-        let training = provider.training().ok_or_else(|| {
-            Error::new(ErrorKind::Unsupported, "start a run", format!("{} cannot train", provider.title()))
-                .at("machine")
-        })?;
-        Ok((&**provider, training))
-    }
-
     async fn view(&self, row: RunRow) -> Result<RunView> {
-        let place = self.provider(&row.cloud, &row.account).map_or_else(|_| row.cloud.to_string(), |p| p.title());
+        let place = self.place(&row.cloud, &row.account);
         let dir = self.home.series(&row.spec.id);
         let known = self.seen.clone();
         let seen = tokio::task::spawn_blocking(move || known.read(&dir)).await.unwrap_or_default();

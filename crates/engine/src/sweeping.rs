@@ -2,14 +2,15 @@
 
 use crate::Engine;
 use curfew_core::access::Regions;
-use curfew_core::provider::{Kind, Provider};
+use curfew_core::provider::Provider;
 use curfew_core::resource::Resource;
 use curfew_core::verdict::{Judged, judge};
-use curfew_core::{Cx, Gap, HourlyRate, RegionName, Result, Sweep, Timestamp, money::Total};
+use curfew_core::{Cx, ErrorKind, Gap, HourlyRate, RegionName, Result, Sweep, Timestamp, money::Total};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a sweep found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,41 +59,66 @@ fn was_read(provider: &dyn Provider, regions: Option<&Regions>) -> String {
     format!("{}{place}: {}", provider.title(), kinds.join(", "))
 }
 
-async fn list_one(
+/// An account's part of a sweep; `over` once the cloud has refused its keys, so that no further list is tried.
+struct Reading {
     provider: Arc<dyn Provider>,
-    kind: usize,
-    region: RegionName,
-    cx: Cx,
-) -> (Arc<dyn Provider>, Sweep<Resource>) {
-    let list = provider.kinds()[kind].list(&cx, &region).await;
-    (provider, list)
+    over: AtomicBool,
+}
+
+async fn list_one(of: Arc<Reading>, kind: usize, region: RegionName, cx: Cx) -> (Arc<Reading>, Sweep<Resource>) {
+    let provider = &of.provider;
+    let list = if of.over.load(Ordering::Relaxed) {
+        let error = curfew_core::Error::new(ErrorKind::CredentialsExpired, "read it", "the keys have run out");
+        let what = provider.kinds()[kind].sheet().many;
+        let gap = Gap::new(provider.cloud(), provider.account(), Some(&region), what, &error);
+        Sweep { items: Vec::new(), gaps: vec![gap] }
+    } else {
+        provider.kinds()[kind].list(&cx, &region).await
+    };
+    if list.gaps.iter().any(|g| g.kind == ErrorKind::CredentialsExpired) {
+        of.over.store(true, Ordering::Relaxed);
+    }
+    (of, list)
 }
 
 impl Engine {
     /// Reads everything and judges it. What failed is a gap in the report, not an error.
     pub async fn sweep(&self, cx: &Cx) -> Result<SweepReport> {
+        self.follow_accounts(cx).await?;
+        self.try_all_keys();
+        self.read_all(cx).await
+    }
+    /// The same for the loop, which leaves accounts alone whose keys are over.
+    pub(crate) async fn read_all(&self, cx: &Cx) -> Result<SweepReport> {
         let keeps: HashMap<String, Timestamp> = self.store.keeps().await?.into_iter().collect();
         let (mut work, mut gaps, mut read) = (Vec::new(), Vec::new(), Vec::new());
-        for provider in &self.providers {
-            let (known, gap) = self.regions_of(cx, &**provider).await;
-            gaps.extend(gap);
-            read.push(was_read(&**provider, known.as_ref()));
+        let providers = self.providers();
+        for provider in providers.iter() {
+            // Keys that are over are not tried with a question about regions either.
+            let rests = self.keys_rest(cx.now(), provider.cloud(), provider.account());
+            if !rests {
+                let (known, gap) = self.regions_of(cx, &**provider).await;
+                gaps.extend(gap);
+                read.push(was_read(&**provider, known.as_ref()));
+            }
+            let of = Arc::new(Reading { provider: provider.clone(), over: AtomicBool::new(rests) });
             // Region by region, the home region first: kinds of one region ask for the same things, and ask once.
             for region in provider.regions() {
-                let each = |kind| list_one(provider.clone(), kind, region.clone(), cx.clone());
+                let each = |kind| list_one(of.clone(), kind, region.clone(), cx.clone());
                 work.extend((0..provider.kinds().len()).map(each));
             }
         }
         let lists: Vec<_> = futures::stream::iter(work).buffered(AT_ONCE).collect().await;
         let now = cx.now();
         let mut rows = Vec::new();
-        for (provider, list) in lists {
+        for (of, list) in lists {
             gaps.extend(list.gaps);
             rows.extend(list.items.into_iter().map(|mut resource| {
                 resource.keep_until = resource.keep_until.max(keeps.get(&resource.key.to_string()).copied());
-                SweepRow { judged: judge(&resource, now), place: provider.title(), resource }
+                SweepRow { judged: judge(&resource, now), place: of.provider.title(), resource }
             }));
         }
+        let gaps = self.tell_cut(cx, gaps).await;
         rows.sort_by(|a, b| {
             let dear = |r: &SweepRow| r.resource.rate.amount().map(|rate| rate.0.amount());
             (a.judged.verdict, dear(b), b.resource.bytes, &a.resource.key).cmp(&(
@@ -116,17 +142,5 @@ impl Engine {
     /// Marks a resource keep until then, or takes the mark away.
     pub async fn keep(&self, key: &curfew_core::resource::ResourceKey, until: Option<Timestamp>) -> Result<()> {
         self.store.keep(key.to_string(), until).await
-    }
-
-    pub(crate) fn kind_of(&self, key: &curfew_core::resource::ResourceKey) -> Result<&dyn Kind> {
-        let provider = self.provider(&key.cloud, &key.account)?;
-        let kind = provider.kinds().iter().find(|k| k.sheet().id == key.kind).map(|k| &**k);
-        kind.ok_or_else(|| {
-            curfew_core::Error::new(
-                curfew_core::ErrorKind::Unsupported,
-                "find the kind",
-                format!("{} knows no “{}”", provider.title(), curfew_core::say::clean(&key.kind, 60)),
-            )
-        })
     }
 }

@@ -54,18 +54,8 @@ impl Stage {
         let store = crate::store::Store::open(&self.dir.path().join("home.db")).unwrap();
         let owner = if alive { Owner::me() } else { Owner::long_gone() };
         let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(self.cloud.clone())];
-        Engine {
-            home: Home::at(self.dir.path()),
-            store,
-            providers,
-            clock: self.clock.clone(),
-            owner,
-            labs: None,
-            seen: crate::series_now::Seen::default(),
-            shelf: crate::machines::Shelf::default(),
-            pace: crate::pace::Pace::default(),
-            following: crate::following::Following::default(),
-        }
+        let opening = crate::Opening { providers, ..crate::Opening::default() };
+        Engine::over(Home::at(self.dir.path()), store, opening, self.clock.clone(), owner)
     }
     pub(crate) fn request(&self) -> LaunchRequest {
         LaunchRequest { dir: self.dir.path().join("iris").display().to_string(), ..LaunchRequest::default() }

@@ -33,6 +33,10 @@ pub struct Today {
     pub training: Vec<RunView>,
     /// Endpoints that answer now.
     pub serving: Vec<EndpointView>,
+    /// Accounts at clouds, and how their keys stand.
+    pub accounts: Vec<crate::AccountView>,
+    /// What should be connected and is not, where no account is known by it.
+    pub account_problems: Vec<curfew_core::Notice>,
     /// The lab session that is on.
     pub lab: Option<LabSession>,
 }
@@ -103,6 +107,13 @@ impl Engine {
             night,
             training,
             serving,
+            accounts: self.account_views(),
+            account_problems: self
+                .account_problems()
+                .iter()
+                .filter(|p| p.facts.is_none())
+                .map(|p| (&*p.error).into())
+                .collect(),
             lab: self.running_lab().await?,
         })
     }

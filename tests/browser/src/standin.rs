@@ -33,17 +33,29 @@ impl StandIn {
         Self { folder, exports: text.lines().filter_map(line).collect() }
     }
 
-    fn control(&self, path: &str, body: Option<&str>) -> String {
+    fn asked(&self, path: &str, body: Option<&str>) -> String {
         let url = self.exports.iter().find(|(name, _)| name == "AWS_ENDPOINT_URL").map(|(_, url)| url);
         let url = format!("{}/_oracle/{path}", url.expect("it says where it is"));
-        let out = Command::new("curl").args(["-sS", &url]).args(body.iter().flat_map(|b| ["-d", b])).output();
-        String::from_utf8_lossy(&out.expect("curl is there").stdout).trim().to_owned()
+        let more = body.iter().flat_map(|b| ["-d", b]);
+        let out = Command::new("curl").args(["-sS", "--fail-with-body", &url]).args(more).output();
+        let out = out.expect("curl is there");
+        let text = String::from_utf8_lossy(&out.stdout).trim().to_owned();
+        assert!(out.status.success(), "{path}: {text}");
+        text
+    }
+
+    /// One of its controls.
+    ///
+    /// # Panics
+    /// If it refuses.
+    pub fn control(&self, path: &str, body: &serde_json::Value) {
+        self.asked(path, Some(&body.to_string()));
     }
 
     /// The next call of this name is refused with this code, status and sentence.
     pub fn fault(&self, operation: &str, code: &str, status: u16, message: &str) {
         let rule = serde_json::json!({ "op": operation, "code": code, "status": status, "message": message });
-        self.control("fault", Some(&rule.to_string()));
+        self.control("fault", &rule);
     }
 
     /// No request was one that AWS would refuse.
@@ -51,7 +63,7 @@ impl StandIn {
     /// # Panics
     /// If one was.
     pub fn no_bad_request(&self) {
-        assert_eq!(self.control("log?bad=1", None), "[]", "requests that AWS would refuse");
+        assert_eq!(self.asked("log?bad=1", None), "[]", "requests that AWS would refuse");
     }
 }
 

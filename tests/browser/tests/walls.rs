@@ -15,9 +15,13 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("curfew-local", &["curfew-core", "curfew-series"]),
     ("curfew-aws", &["curfew-core", "curfew-series"]),
     ("curfew-gcp", &["curfew-core", "curfew-series"]),
+    ("curfew-keychain", &["curfew-core"]),
     ("curfew-contract", &["curfew-core"]),
     ("curfew-engine", &["curfew-core", "curfew-series", "curfew-catalog"]),
-    ("curfew-providers", &["curfew-core", "curfew-engine", "curfew-local", "curfew-aws", "curfew-gcp"]),
+    (
+        "curfew-providers",
+        &["curfew-core", "curfew-engine", "curfew-keychain", "curfew-local", "curfew-aws", "curfew-gcp"],
+    ),
     ("curfew-ui", &["curfew-core", "curfew-series", "curfew-catalog", "curfew-figures", "curfew-engine"]),
     ("curfew-monitor", &["curfew-core", "curfew-series", "curfew-figures"]),
     ("curfew-desktop", SHELLS),
@@ -48,6 +52,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("plotters*", &["curfew-figures"]),
     ("aws-*", &["curfew-aws"]),
     ("google-cloud-*", &["curfew-gcp"]),
+    ("keyring*", &["curfew-keychain"]),
     ("rusqlite", &["curfew-engine"]),
     ("askama*", &["curfew-ui"]),
 ];

@@ -26,4 +26,8 @@ SETTINGS = {
     "skew_s": 0,
     # Access key ids whose session is over.
     "expired_keys": [],
+    # {access key id: the code that AWS refuses it with}.
+    "refused_keys": {},
+    # What the user does with a sign-in in the browser: pending, allow, refuse, expire.
+    "sso": "pending",
 }

@@ -4,6 +4,7 @@
 //! through [`Name`] (control characters made visible) and through the templates' escaping.
 
 pub mod account;
+pub mod accounts;
 pub mod compare;
 pub mod dialog;
 pub mod endpoint;

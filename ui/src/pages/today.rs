@@ -16,6 +16,8 @@ pub struct Today {
     pub sub: String,
     /// What could not be shown at all.
     pub told: Vec<Told>,
+    /// Accounts whose keys are over or end soon.
+    pub keys: Vec<KeysLine>,
     /// Dearest first.
     pub needs: Vec<Finding>,
     /// "$14.16 a day for nobody".
@@ -57,6 +59,17 @@ pub struct Finding {
     pub so_far: Price,
     /// It is probably, not surely, forgotten.
     pub maybe: bool,
+}
+
+/// An account's keys, where there is something to know of them.
+#[derive(Debug, Clone)]
+pub struct KeysLine {
+    /// "AWS · vision-lab".
+    pub title: Name,
+    /// "keys 2 h 05 m left, until 16:25".
+    pub says: Text,
+    /// They are over, or refused, or not there.
+    pub bad: bool,
 }
 
 /// Something that could not be read.

@@ -1,6 +1,7 @@
 //! Addresses and what answers them. Here is the I/O: the engine is asked, views are made, pages are drawn.
 
 mod account;
+mod accounts;
 mod compare;
 mod endpoints;
 mod export;
@@ -98,6 +99,11 @@ pub fn router(app: App) -> Router {
         .route("/accounts/{cloud}/{account}/parts/{part}", get(account::part).post(account::choose))
         .route("/accounts/{cloud}/{account}/parts/{part}/forget", post(account::forget))
         .route("/accounts/{cloud}/{account}/parts/{part}/make", get(account::ask_make).post(account::make))
+        .route("/accounts", get(accounts::page))
+        .route("/accounts/connect", post(accounts::connect))
+        .route("/accounts/paste", post(accounts::paste))
+        .route("/accounts/sign-in", post(accounts::sign_in))
+        .route("/accounts/forget", get(accounts::ask_forget).post(accounts::forget))
         .route("/settings", get(settings::page))
         .route("/settings/power", post(settings::power))
         .route("/settings/habits", post(settings::habits))
@@ -148,7 +154,8 @@ pub(crate) fn id<T: std::str::FromStr>(text: &str, what: &'static str) -> Result
 pub(crate) async fn choices(app: &App, of_runs: bool) -> Choices {
     let cx = app.cx();
     let mut machines = Vec::new();
-    for provider in app.engine().providers() {
+    let providers = app.engine().providers();
+    for provider in providers.iter() {
         let able = if of_runs { provider.training().is_some() } else { provider.serving().is_some() };
         if !able {
             continue;
@@ -165,8 +172,12 @@ pub(crate) async fn choices(app: &App, of_runs: bool) -> Choices {
             machines.push(("local".to_owned(), Name(format!("{}{}", provider.title(), size.unwrap_or_default()))));
             continue;
         }
-        machines.extend(offers.into_iter().map(|m| {
-            let shown = format!("{} · {} · {} vCPU, {:.0} GiB", provider.title(), m.machine, m.vcpus, m.memory_gib);
+        // Where a cloud has several accounts here, a machine says whose it is.
+        let several = providers.iter().filter(|p| p.cloud() == provider.cloud()).count() > 1;
+        machines.extend(offers.into_iter().map(|mut m| {
+            m.machine.account = several.then(|| provider.account().clone());
+            let name = curfew_core::MachineRef { account: None, ..m.machine.clone() };
+            let shown = format!("{} · {name} · {} vCPU, {:.0} GiB", provider.title(), m.vcpus, m.memory_gib);
             (m.machine.to_string(), Name(shown))
         }));
     }

@@ -44,7 +44,8 @@ pub(crate) async fn plan(State(app): State<App>, Path(plan): Path<String>) -> An
     let frozen = app.engine().plan(&plan)?;
     let shell = app.shell("sweep", "Plan", "").await?;
     let place = |key: &ResourceKey| {
-        let provider = app.engine().providers().iter().find(|p| *p.cloud() == key.cloud && *p.account() == key.account);
+        let providers = app.engine().providers();
+        let provider = providers.iter().find(|p| *p.cloud() == key.cloud && *p.account() == key.account);
         provider.map_or_else(|| key.cloud.to_string(), |p| p.title())
     };
     let outcomes = app.outcomes(plan.as_str());

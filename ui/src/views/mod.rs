@@ -1,6 +1,7 @@
 //! From what the engine knows to what a page shows. Pure: the I/O has been done by the routes.
 
 pub mod account;
+pub mod accounts;
 pub mod compare;
 pub mod endpoint;
 pub mod labs;

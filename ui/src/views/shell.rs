@@ -6,7 +6,7 @@ use crate::pages::parts::Price;
 use crate::pages::shell::{AccountDot, LabOn, Meter, Shell, sections};
 use curfew_core::provider::Provider;
 use curfew_core::{Money, say};
-use curfew_engine::Today;
+use curfew_engine::{AccountView, Today};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Zoned};
 use std::sync::Arc;
@@ -64,6 +64,10 @@ pub fn bare(now: Zoned, title: impl Into<String>) -> Shell {
 
 fn account(provider: &dyn Provider, today: &Today) -> AccountDot {
     let gaps = today.gaps.iter().filter(|g| g.cloud == *provider.cloud() && g.account == *provider.account()).count();
+    let mine = |v: &&AccountView| v.facts.cloud == *provider.cloud() && v.facts.account == *provider.account();
+    if today.accounts.iter().find(mine).is_some_and(|v| v.refused_since.is_some()) {
+        return AccountDot { title: Name(provider.title()), on: false, says: "its keys have run out".into() };
+    }
     let says = match (gaps, today.swept) {
         (0, Some(_)) => "read at the last sweep".into(),
         (0, None) => "connected, not swept yet".into(),

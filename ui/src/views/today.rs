@@ -1,7 +1,7 @@
 //! Today.
 
 use super::sweep::finding;
-use crate::pages::parts::{Name, Night, NightRow, Spark, number};
+use crate::pages::parts::{Name, Night, NightRow, Spark, Told, number};
 use crate::pages::shell::Shell;
 use crate::pages::today::{Today as Page, TrainingNow};
 use curfew_core::{Cost, HourlyRate, Timestamp, money::Total, say};
@@ -30,7 +30,8 @@ pub fn today(shell: Shell, today: &Today, sparks: &[(String, Spark)], nothing_ev
     Page {
         headline: headline(&now),
         sub: sub(today),
-        told: Vec::new(),
+        told: today.account_problems.iter().map(Told::from).collect(),
+        keys: super::accounts::keys_lines(&today.accounts, &now),
         needs,
         needs_sum: needs_sum.map_or_else(String::new, |sum| format!("{sum} a day for nobody")),
         gaps: today.gaps.iter().map(super::gap).collect(),

@@ -1,6 +1,7 @@
 //! Fixed things to draw: what the snapshots hold and what the gallery serves. Names are made up and nasty on purpose.
 
 pub(crate) mod account;
+pub(crate) mod accounts;
 pub(crate) mod machines;
 pub(crate) mod pages;
 
@@ -332,6 +333,8 @@ pub(crate) fn today_local() -> Today {
     let run = run("iris-7f3a", "iris", RunState::Running);
     let endpoint = endpoint("iris-demo", EndpointState::InService);
     Today {
+        accounts: Vec::new(),
+        account_problems: Vec::new(),
         now: now().timestamp(),
         rate: Total::of_rates([&run.status.rate, &endpoint.status.rate]),
         running: 2,
@@ -363,6 +366,8 @@ pub(crate) fn today_dear() -> Today {
     let run = dear_run();
     let report = report();
     Today {
+        accounts: Vec::new(),
+        account_problems: Vec::new(),
         rate: Total::of_rates([&run.status.rate, &estimated(338), &unknown(), &free()]),
         running: 7,
         no_curfew: 2,
@@ -389,6 +394,8 @@ fn super_named() -> RunView {
 
 pub(crate) fn today_empty() -> Today {
     Today {
+        accounts: Vec::new(),
+        account_problems: Vec::new(),
         rate: Total::default(),
         running: 0,
         today: Total::default(),

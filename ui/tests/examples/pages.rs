@@ -258,6 +258,9 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         );
         settings(Some(power), &Err(error.next("Correct policy.toml, or remove it")))
     });
+    for (name, page) in super::accounts::all(&local) {
+        add(name, &|| page.clone());
+    }
     let machines = |form, found| {
         let shell = frame(&local, "machines", "Machines");
         Html::of(&MachinesPage { shell, form, found })

@@ -132,7 +132,8 @@ impl Engine {
     }
     /// This computer as its provider describes it; `None` where there is none, or it cannot be asked.
     async fn this_computer(&self, cx: &Cx) -> Option<Machine> {
-        let local = self.providers.iter().find(|p| p.cloud().as_str() == "local")?;
+        let providers = self.providers();
+        let local = providers.iter().find(|p| p.cloud().as_str() == "local")?;
         let found = local.offers()?.machines(cx).await;
         found.map_err(|e| tracing::warn!(error = ?e, "this computer could not be read")).ok()?.items.into_iter().next()
     }

@@ -119,7 +119,7 @@ impl Engine {
             outcomes.push((name, read));
         }
         if wants("account") {
-            for provider in &self.providers {
+            for provider in self.providers().iter() {
                 let Some(market) = provider.market() else { continue };
                 let title = format!("{} {}", provider.cloud(), provider.account());
                 let of = Asked { cloud: provider.cloud().as_str(), title: &title, regions: &provider.priced_regions() };

@@ -20,7 +20,8 @@ impl Engine {
             })?,
             value: ask.ask_for,
         };
-        let cloud = self.providers.iter().find(|p| p.cloud().as_str() == ask.cloud && p.account() == account);
+        let providers = self.providers();
+        let cloud = providers.iter().find(|p| p.cloud().as_str() == ask.cloud && p.account() == account);
         let provider = cloud.ok_or_else(|| {
             let says = format!("no account {} of this cloud is connected", say::clean(&account.0, 40));
             Error::new(ErrorKind::NotFound, "ask for a larger quota", says)

@@ -108,7 +108,8 @@ impl Engine {
         }
         let Ok(at) = RegionName::new(region.clone()) else { return Ok(None) };
         let of_cloud = |p: &&Arc<dyn curfew_core::provider::Provider>| p.cloud().as_str() == &*offer.slot.cloud;
-        let Some(provider) = self.providers.iter().find(|p| of_cloud(p) && p.market().is_some()) else {
+        let providers = self.providers();
+        let Some(provider) = providers.iter().find(|p| of_cloud(p) && p.market().is_some()) else {
             return Ok(None);
         };
         let Some(market) = provider.market() else { return Ok(None) };

@@ -231,8 +231,8 @@ impl Engine {
     }
     async fn busy(&self, cx: &Cx, view: &RunView) -> Result<Option<f64>> {
         let row = self.run_row(&view.spec.id).await?;
-        let (_, training) = self.training_for(&view.spec.machine)?;
-        training.busy(cx, &crate::runs::handle(&row)).await
+        let training = self.training_of(&row.cloud, &row.account)?;
+        training.part().busy(cx, &crate::runs::handle(&row)).await
     }
     /// The steps of a run so far, from its series and its progress.
     async fn timed(&self, view: &RunView, total: Option<f64>) -> Timed {

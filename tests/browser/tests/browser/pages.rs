@@ -12,6 +12,7 @@ const PAGES: &[(&str, &str)] = &[
     ("/labs", "labs"),
     ("/labs/iris", "lab"),
     ("/settings", "settings"),
+    ("/accounts", "accounts"),
 ];
 
 const LOOKS: &[(&str, Look)] = &[

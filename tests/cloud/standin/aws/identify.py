@@ -23,7 +23,7 @@ def identify(headers, method, path, query, body):
     authorization = headers.get("Authorization", "") or query.get("X-Amz-Credential", "")
     scope = re.search(r"([^=\s/]*)/(\d{8})/([^/]+)/([^/]+)/aws4_request", unquote(authorization))
     if not scope:
-        return Identified(None, None, None, "", {})
+        return _unsigned(headers, method, path, query, body)
     key, region, signing = scope[1], scope[3], scope[4]
     candidates = [s for s, d in META.items() if signing in (d.get("signingName"), d.get("endpointPrefix"))]
     candidates = candidates or [s for s in META if s == signing]
@@ -58,6 +58,17 @@ def identify(headers, method, path, query, body):
             params = _rest_params(operation, labels, headers, query, body)
             return Identified(service, name, region, "rest-json", params, key)
     return Identified(next(iter(candidates), None), None, region, "", {}, key)
+
+
+def _unsigned(headers, method, path, query, body):
+    """Whoever signs in has no keys yet."""
+    for service in ("sso-oidc", "sso"):
+        found = service in META and _by_uri(service, method, path)
+        if found:
+            name, operation, labels = found
+            params = _rest_params(operation, labels, headers, query, body)
+            return Identified(service, name, None, "rest-json", params)
+    return Identified(None, None, None, "", {})
 
 
 def _cbor(body):

@@ -184,6 +184,8 @@ class Handler(BaseHTTPRequestHandler):
         if seen.key in settings["expired_keys"]:
             code, status, text = expired(seen.service)
             raise AwsError(code, text, status)
+        if seen.key in settings["refused_keys"]:
+            raise AwsError(settings["refused_keys"][seen.key], "The request is refused.", 403)
         date = self.headers.get("X-Amz-Date")
         if settings["skew_s"] and date and re.fullmatch(r"\d{8}T\d{6}Z", date):
             at = dt.datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=dt.timezone.utc).timestamp()

@@ -1,0 +1,552 @@
+//! AWS's accounts of one home: what is connected, what could be, and how.
+
+use super::files::{self, AT_MOST, Files, profile_of_environment};
+use super::keys;
+use super::paste;
+use super::records::{From, Note, Record, Records, mark};
+use super::{Keys, Settings, given, identity, load, sso};
+use crate::Aws;
+use async_trait::async_trait;
+use curfew_core::connect::{
+    Account, AccountFacts, Connection, Connector, Found, FoundState, Kept, KeyLife, Opened, PasteSheet, Problem,
+    Renewal, Secret, Secrets, SignIn, Way,
+};
+use curfew_core::provider::Provider;
+use curfew_core::{AccountId, CloudId, Cx, Error, ErrorKind, Home, RegionName, Result, Timestamp, say};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The connections of one home.
+pub struct Connections {
+    cloud: CloudId,
+    records: Records,
+    secrets: Arc<dyn Secrets>,
+    /// Where each account keeps what was chosen for it.
+    kept: PathBuf,
+    /// What was opened, by all that it depends on.
+    open: Mutex<HashMap<u64, Arc<Aws>>>,
+}
+
+impl Connections {
+    /// The connections of this home, with their keys in `secrets`. Touches nothing yet.
+    pub fn of(home: &Home, secrets: Arc<dyn Secrets>) -> Self {
+        Self {
+            cloud: CloudId::new("aws").expect("a constant that is a name"),
+            records: Records::of(home.root()),
+            secrets,
+            kept: home.root().join("accounts"),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Opens everything, from outside or within a runtime; blocks.
+    pub fn open_now(self: &Arc<Self>, cx: &Cx) -> Opened {
+        // A thread of its own: whoever calls may be inside a runtime, which cannot be blocked.
+        let (this, cx) = (self.clone(), cx.clone());
+        let work = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime
+                .map(|runtime| runtime.block_on(this.open(&cx)))
+                .map_err(|e| Error::io("connect AWS", "no thread could be had", e))
+        });
+        let result = work.join().unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Unknown, "connect AWS", "a part of Curfew broke while connecting AWS"))
+        });
+        result.unwrap_or_else(|e| Opened { accounts: Vec::new(), problems: vec![self.problem(None, e)] })
+    }
+
+    fn problem(&self, facts: Option<AccountFacts>, error: Error) -> Problem {
+        Problem { cloud: self.cloud.clone(), facts, error: Arc::new(error) }
+    }
+    fn secret_name(account: &str) -> String {
+        format!("AWS {account}")
+    }
+    async fn secret(&self, account: &str) -> Result<Option<Secret>> {
+        let (secrets, name) = (self.secrets.clone(), Self::secret_name(account));
+        blocking("read the keychain", move || secrets.get(&name)).await?
+    }
+
+    /// The account with these settings; the same one as before where nothing has changed.
+    async fn aws(&self, settings: Settings, account: &str) -> Result<Arc<Aws>> {
+        let keys = settings.keys.as_ref().map(|k| (&k.id, &k.secret, &k.session));
+        let life = format!("{:?}", settings.life);
+        // A profile's keys come from the files, so another state of these is another client.
+        let files = if settings.keys.is_some() { String::new() } else { files::stamp() };
+        let all = mark((account, keys, &settings.title, &settings.profile, &settings.region, life, files));
+        let known = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&all).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let config = load(&settings).await?;
+        let settings = Settings { kept: Some(self.kept.clone()), ..settings };
+        let aws = Arc::new(Aws::new(settings, config, account.to_owned())?);
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(all, aws.clone());
+        Ok(aws)
+    }
+
+    async fn open_record(&self, files: &Files, record: &Record, cx: &Cx) -> Result<Account, (AccountFacts, Error)> {
+        let mut facts = self.facts(record, cx);
+        match self.settings_of(files, record, cx).await {
+            Ok(settings) => match self.aws(settings, &record.account).await {
+                Ok(aws) => {
+                    facts.home = Some(aws.inner.home.clone());
+                    Ok(Account { facts, provider: aws })
+                }
+                Err(e) => Err((facts, e)),
+            },
+            Err(e) => Err((facts, e)),
+        }
+    }
+
+    async fn settings_of(&self, files: &Files, record: &Record, cx: &Cx) -> Result<Settings> {
+        let title = Some(record.name.clone().unwrap_or_else(|| record.account.clone()));
+        let base = Settings { title, region: record.region.clone(), regions: regions(), ..Settings::default() };
+        match &record.from {
+            From::Profile { profile, mark: seen } => {
+                if !files.has(profile) {
+                    let message = format!("the profile “{}” is no longer in ~/.aws", say::clean(profile, 60));
+                    return Err(Error::new(ErrorKind::NotFound, "connect AWS", message)
+                        .next("Put it back, or remove the account under Settings, Accounts, and connect it anew"));
+                }
+                let life = files.life(profile, cx.now());
+                // Accounts side by side each have their own region: AWS_REGION is about the environment's.
+                let region = base.region.clone().or_else(|| files.region(profile));
+                let settings = Settings { profile: Some(profile.clone()), life, region, ..base };
+                let now = profile_mark(profile);
+                if now != *seen {
+                    self.same_account(record, &settings, now).await?;
+                }
+                Ok(settings)
+            }
+            From::Keys { temporary, pasted, until, this_session_only, .. } => {
+                let Some(keys) = self.secret(&record.account).await?.as_ref().and_then(Keys::of_secret) else {
+                    let message = match this_session_only {
+                        Some(why) => format!("its keys were kept for an earlier session of Curfew only ({why})"),
+                        None => "its keys are not in the keychain any more, or the keychain is locked".into(),
+                    };
+                    return Err(Error::new(ErrorKind::CredentialsExpired, "connect AWS", message)
+                        .next("Paste keys again under Settings, Accounts; nothing else is lost"));
+                };
+                Ok(Settings { keys: Some(keys), life: life_of_keys(*temporary, *until, *pasted), ..base })
+            }
+        }
+    }
+
+    /// The files have changed since the profile was seen to be this account: is it still? That nobody can be asked now says
+    /// nothing against it.
+    async fn same_account(&self, record: &Record, settings: &Settings, now: u64) -> Result<()> {
+        let config = load(settings).await?;
+        let Ok(who) = identity(&config).await else { return Ok(()) };
+        if who.account != record.account {
+            let profile = settings.profile.as_deref().unwrap_or_default();
+            let message = format!(
+                "the profile “{}” belongs to the account {} now, and was {}",
+                say::clean(profile, 60),
+                who.account,
+                record.account
+            );
+            return Err(Error::new(ErrorKind::Conflict, "connect AWS", message)
+                .next("Connect it again for the new account; what runs in the old one goes on, and is billed"));
+        }
+        self.records.change(|list| {
+            if let Some(Record { from: From::Profile { mark, .. }, .. }) =
+                list.iter_mut().find(|r| r.account == record.account)
+            {
+                *mark = now;
+            }
+        })
+    }
+
+    fn facts(&self, record: &Record, cx: &Cx) -> AccountFacts {
+        let (source, only, renewal) = match &record.from {
+            From::Profile { profile, .. } => {
+                let shown = say::clean(profile, 60);
+                let elsewhere = Renewal::Elsewhere { says: format!("Renew the keys of the profile {shown} in ~/.aws") };
+                let files = Files::read().unwrap_or_default();
+                let renewal = match files.sso_of(profile) {
+                    Some(_) => Renewal::SignIn { id: format!("profile {profile}") },
+                    None => elsewhere,
+                };
+                (format!("profile {shown} of ~/.aws"), None, renewal)
+            }
+            From::Keys { tail, pasted, this_session_only, .. } => {
+                let place =
+                    if this_session_only.is_some() { "for this session only" } else { "in the system keychain" };
+                let when = say::when(*pasted, &cx.clock().local());
+                (format!("keys …{tail} pasted {when}, {place}"), this_session_only.clone(), Renewal::Paste)
+            }
+        };
+        let shown = record.name.as_deref().unwrap_or(&record.account);
+        AccountFacts {
+            cloud: self.cloud.clone(),
+            account: AccountId(record.account.clone()),
+            title: format!("AWS · {shown}"),
+            who: Some(record.arn.clone()).filter(|a| !a.is_empty()),
+            home: record.region.as_deref().and_then(|r| RegionName::new(r).ok()),
+            source,
+            also: Vec::new(),
+            this_session_only: only,
+            removable: true,
+            renewal,
+        }
+    }
+
+    /// The account that needs no set-up: keys in the environment, or a default profile.
+    async fn ready_made(&self, files: &Files, cx: &Cx) -> Option<Result<Account>> {
+        let (settings, source) = ready_made(files, cx)?;
+        Some(self.open_ready_made(settings, source, files, cx).await)
+    }
+    async fn open_ready_made(&self, mut settings: Settings, source: String, files: &Files, cx: &Cx) -> Result<Account> {
+        let mark = environment_mark();
+        let note = if let Some(note) = self.records.note(mark) {
+            note
+        } else {
+            let who = identity(&load(&settings).await?).await?;
+            let note = Note::new(who, cx.now());
+            self.records.put_note(mark, &note);
+            note
+        };
+        settings.life = life_of_environment(files, note.seen, cx.now());
+        let aws = self.aws(settings, &note.account).await?;
+        let sso = files.sso_of(&profile_of_environment()).is_some() && given("AWS_ACCESS_KEY_ID").is_none();
+        let renewal = if sso {
+            Renewal::SignIn { id: format!("profile {}", profile_of_environment()) }
+        } else {
+            Renewal::Elsewhere { says: format!("Renew the keys where they come from: {source}") }
+        };
+        let facts = AccountFacts {
+            cloud: self.cloud.clone(),
+            account: aws.account().clone(),
+            title: aws.title(),
+            who: Some(note.arn).filter(|a| !a.is_empty()),
+            home: Some(aws.inner.home.clone()),
+            source,
+            also: Vec::new(),
+            this_session_only: None,
+            removable: false,
+            renewal,
+        };
+        Ok(Account { facts, provider: aws })
+    }
+
+    async fn keep(&self, record: Record, secret: Option<Secret>, lasting: bool, cx: &Cx) -> Result<AccountFacts> {
+        let name = Self::secret_name(&record.account);
+        let mut record = record;
+        if let Some(secret) = &secret {
+            let (secrets, name, secret) = (self.secrets.clone(), name.clone(), secret.clone());
+            let kept = blocking("keep the keys", move || secrets.put(&name, &secret)).await?;
+            if let (Kept::ThisSession(why), true) = (&kept, lasting) {
+                let message = format!("the keys were good, and could not be kept: {why}");
+                return Err(Error::new(ErrorKind::Unsupported, "keep the keys", message).next(
+                    "Paste them in the panel, which keeps them while it runs; or put them into a profile and use --profile",
+                ));
+            }
+            if let From::Keys { this_session_only, .. } = &mut record.from {
+                *this_session_only = match kept {
+                    Kept::Keychain => None,
+                    Kept::ThisSession(why) => Some(why),
+                };
+            }
+        }
+        let (kept, had_keys) = self.records.change(|list| {
+            let before = list.iter().position(|r| r.account == record.account);
+            let mut had_keys = None;
+            if let Some(at) = before {
+                let before = list.remove(at);
+                had_keys = match &before.from {
+                    From::Keys { this_session_only, .. } => Some(this_session_only.is_none()),
+                    From::Profile { .. } => None,
+                };
+                // New keys keep everything else.
+                record.name = record.name.take().or(before.name);
+                record.region = record.region.take().or(before.region);
+                list.insert(at, record.clone());
+            } else {
+                list.push(record.clone());
+            }
+            (record, had_keys)
+        })?;
+        if let (None, Some(in_keychain)) = (&secret, had_keys) {
+            // An account that is reached by a profile now has no keys of its own any more.
+            let secrets = self.secrets.clone();
+            let removed = blocking("take the older keys out of the keychain", move || secrets.remove(&name)).await?;
+            if in_keychain {
+                removed?;
+            }
+        }
+        Ok(self.facts(&kept, cx))
+    }
+
+    async fn connect_profile(
+        &self,
+        cx: &Cx,
+        id: &str,
+        name: Option<String>,
+        region: Option<String>,
+    ) -> Result<AccountFacts> {
+        let found = self.found(cx)?.into_iter().find(|f| f.id == id && f.connects);
+        let Some(found) = found else {
+            return Err(Error::input("profile", format!("there is no {} in ~/.aws", say::clean(id, 80)))
+                .next("See what there is with curfew accounts"));
+        };
+        match found.state {
+            FoundState::Ready | FoundState::Connected => {}
+            FoundState::SignIn { says } => {
+                return Err(Error::new(
+                    ErrorKind::CredentialsExpired,
+                    "connect AWS",
+                    format!("{}: {says}", found.title),
+                )
+                .next(format!("Sign in first: curfew account sign-in {}", found.name))
+                .at("profile"));
+            }
+            FoundState::Incomplete { says } => {
+                return Err(Error::input("profile", format!("{} cannot be used: {says}", found.title))
+                    .next("Complete it in ~/.aws, or paste keys"));
+            }
+        }
+        let profile = found.name;
+        let settings = Settings { profile: Some(profile.clone()), region: region.clone(), ..Settings::default() };
+        let who = identity(&load(&settings).await?).await.map_err(|e| e.at("profile"))?;
+        // An account that has a name keeps it; the default profile's is not worth showing.
+        let known = self.records.list()?.into_iter().any(|r| r.account == who.account && r.name.is_some());
+        let name = name.or_else(|| (profile != "default" && !known).then(|| profile.clone()));
+        let from = From::Profile { mark: profile_mark(&profile), profile };
+        self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, false, cx).await
+    }
+
+    async fn connect_keys(
+        &self,
+        cx: &Cx,
+        fields: &[(String, Secret)],
+        name: Option<String>,
+        region: Option<String>,
+        lasting: bool,
+    ) -> Result<AccountFacts> {
+        let (pasted, in_block) = keys::together(fields)?;
+        let pair = keys::checked(&pasted, in_block, cx.now())?;
+        let region = match (region, pasted.region) {
+            (None, Some(region)) => Some(keys::a_region(&region, "block")?),
+            (region, _) => region,
+        };
+        let settings = Settings { keys: Some(pair.clone()), region: region.clone(), ..Settings::default() };
+        let who = keys::try_keys(&settings, in_block).await?;
+        let from = From::Keys {
+            tail: pair.tail(),
+            temporary: pair.session.is_some(),
+            pasted: cx.now(),
+            until: pasted.until,
+            this_session_only: None,
+        };
+        let record = Record { account: who.account, arn: who.arn, name, region, from };
+        self.keep(record, Some(pair.to_secret()), lasting, cx).await
+    }
+}
+
+#[async_trait]
+impl Connector for Connections {
+    fn cloud(&self) -> &CloudId {
+        &self.cloud
+    }
+    fn title(&self) -> &'static str {
+        "AWS"
+    }
+    fn paste(&self) -> PasteSheet {
+        PasteSheet {
+            title: "Paste keys",
+            says: "As a learner lab or the access portal hands them out, or of an IAM user. They go to the keychain of this \
+                   computer, and to AWS's own servers to ask whose they are.",
+            fields: keys::FIELDS,
+        }
+    }
+    fn found(&self, cx: &Cx) -> Result<Vec<Found>> {
+        let mut found = Files::read()?.found(&cx.clock().local());
+        let connected: Vec<String> = self
+            .records
+            .list()?
+            .into_iter()
+            .filter_map(|r| match r.from {
+                From::Profile { profile, .. } => Some(format!("profile {profile}")),
+                From::Keys { .. } => None,
+            })
+            .collect();
+        let by_itself = given("AWS_ACCESS_KEY_ID").is_none().then(|| format!("profile {}", profile_of_environment()));
+        for f in &mut found {
+            if f.state == FoundState::Ready && (connected.contains(&f.id) || by_itself.as_ref() == Some(&f.id)) {
+                f.state = FoundState::Connected;
+            }
+        }
+        Ok(found)
+    }
+    fn stamp(&self) -> String {
+        format!("{} {}", self.records.stamp(), files::stamp())
+    }
+    async fn open(&self, cx: &Cx) -> Opened {
+        let mut opened = Opened::default();
+        let files = match Files::read() {
+            Ok(files) => files,
+            Err(e) => {
+                opened.problems.push(self.problem(None, e));
+                Files::default()
+            }
+        };
+        let records = match self.records.list() {
+            Ok(records) => records,
+            Err(e) => {
+                opened.problems.push(self.problem(None, e));
+                Vec::new()
+            }
+        };
+        for record in &records {
+            match self.open_record(&files, record, cx).await {
+                Ok(account) => opened.accounts.push(account),
+                Err((facts, e)) => opened.problems.push(self.problem(Some(facts), e)),
+            }
+        }
+        match self.ready_made(&files, cx).await {
+            None => {}
+            Some(Err(e)) => opened.problems.push(self.problem(None, e)),
+            Some(Ok(account)) => merge(&mut opened, account, cx.now()),
+        }
+        // Clients of older keys go with their keys.
+        let used = |aws: &Arc<Aws>| {
+            let at = Arc::as_ptr(aws).cast::<()>();
+            opened.accounts.iter().any(|a| std::ptr::eq(Arc::as_ptr(&a.provider).cast::<()>(), at))
+        };
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, aws| used(aws));
+        opened
+    }
+    async fn connect(&self, cx: &Cx, connection: &Connection) -> Result<AccountFacts> {
+        let name = connection.name.as_deref().map(str::trim).filter(|n| !n.is_empty());
+        if name.is_some_and(|n| n.chars().count() > 60 || n.chars().any(char::is_control)) {
+            return Err(Error::input("name", "a name has at most 60 characters, on one line"));
+        }
+        let region = connection.region.as_deref().map(str::trim).filter(|r| !r.is_empty());
+        let region = region.map(|r| keys::a_region(r, "region")).transpose()?;
+        let name = name.map(str::to_owned);
+        match &connection.way {
+            Way::Found { id } => self.connect_profile(cx, id, name, region).await,
+            Way::Pasted(fields) => self.connect_keys(cx, fields, name, region, connection.lasting).await,
+        }
+    }
+    async fn sign_in(&self, cx: &Cx, id: &str) -> Result<SignIn> {
+        let files = Files::read()?;
+        let at = match (id.strip_prefix("profile "), id.strip_prefix("sso-session ")) {
+            (Some(profile), _) => files.sso_of(profile),
+            (_, Some(session)) => Some(files.session(session)),
+            _ => None,
+        };
+        match at {
+            Some(Ok(at)) => sso::begin(cx, at).await,
+            Some(Err(why)) => {
+                Err(Error::input("profile", format!("one cannot sign in there: {why}")).next("Complete it in ~/.aws"))
+            }
+            None => {
+                Err(Error::input("profile", format!("{} is nothing that one signs in to by SSO", say::clean(id, 80)))
+                    .next("See what there is with curfew accounts"))
+            }
+        }
+    }
+    async fn forget(&self, account: &AccountId) -> Result<()> {
+        let (secrets, name) = (self.secrets.clone(), Self::secret_name(&account.0));
+        // The keys first: a list that still names the account shows that something is left to do.
+        let removed = blocking("take the keys out of the keychain", move || secrets.remove(&name)).await?;
+        let of_account = |r: &Record| r.account == account.0;
+        let in_keychain = |r: &Record| matches!(r.from, From::Keys { this_session_only: None, .. });
+        if self.records.list()?.iter().any(|r| of_account(r) && in_keychain(r)) {
+            removed?;
+        }
+        self.records.change(|list| list.retain(|r| r.account != account.0))
+    }
+}
+
+/// Puts the account of the environment beside the connected ones. It comes first, since whoever sets the environment for one
+/// command means it; reached twice, it is one.
+fn merge(opened: &mut Opened, account: Account, now: Timestamp) {
+    let number = account.facts.account.clone();
+    let same = |f: &AccountFacts| f.account == number;
+    if let Some(at) = opened.accounts.iter().position(|a| same(&a.facts)) {
+        let mut known = opened.accounts.remove(at);
+        if known.provider.key_life().is_over(now) {
+            known.provider = account.provider;
+        }
+        known.facts.also.push(account.facts.source);
+        opened.accounts.insert(0, known);
+        return;
+    }
+    let mut account = account;
+    if let Some(at) = opened.problems.iter().position(|p| p.facts.as_ref().is_some_and(same)) {
+        // Its own keys are gone, and the environment's are here: it is connected, under its name.
+        let facts = opened.problems.remove(at).facts;
+        account.facts = facts.map_or(account.facts.clone(), |f| AccountFacts {
+            also: vec![f.source],
+            source: account.facts.source.clone(),
+            home: account.facts.home.clone(),
+            this_session_only: None,
+            ..f
+        });
+    }
+    opened.accounts.insert(0, account);
+}
+
+fn life_of_keys(temporary: bool, until: Option<Timestamp>, pasted: Timestamp) -> KeyLife {
+    match (temporary, until) {
+        (_, Some(at)) => KeyLife::Until { at },
+        (true, None) => KeyLife::AtMost { at: pasted + AT_MOST },
+        (false, None) => KeyLife::NoEnd,
+    }
+}
+
+fn life_of_environment(files: &Files, seen: Timestamp, now: Timestamp) -> KeyLife {
+    if given("AWS_ACCESS_KEY_ID").is_some() {
+        let until = given("AWS_CREDENTIAL_EXPIRATION").as_deref().and_then(paste::instant);
+        return life_of_keys(given("AWS_SESSION_TOKEN").is_some(), until, seen);
+    }
+    files.life(&profile_of_environment(), now)
+}
+
+/// Accounts that need no set-up, and where their keys come from. Reads the environment, calls nobody.
+fn ready_made(files: &Files, cx: &Cx) -> Option<(Settings, String)> {
+    let source = if given("AWS_ACCESS_KEY_ID").is_some() {
+        "the environment (AWS_ACCESS_KEY_ID)".to_owned()
+    } else if given("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() {
+        "the environment (AWS_WEB_IDENTITY_TOKEN_FILE)".to_owned()
+    } else if let Some(profile) = given("AWS_PROFILE") {
+        format!("profile {} of ~/.aws, which AWS_PROFILE names", say::clean(&profile, 60))
+    } else if files.has_keys("default", &cx.clock().local()) {
+        "the default profile of ~/.aws".to_owned()
+    } else {
+        return None;
+    };
+    let settings = Settings {
+        regions: regions(),
+        bucket: given("CURFEW_AWS_BUCKET"),
+        role: given("CURFEW_AWS_ROLE"),
+        ..Settings::default()
+    };
+    Some((settings, source))
+}
+
+fn regions() -> Vec<RegionName> {
+    let list = std::env::var("CURFEW_AWS_REGIONS").unwrap_or_default();
+    list.split(',').filter_map(|r| RegionName::new(r.trim()).ok()).collect()
+}
+
+/// What the answer to "whose keys are these" depends on: the keys, the profile, its files, and where AWS is.
+fn environment_mark() -> u64 {
+    let env = |name: &str| std::env::var(name).unwrap_or_default();
+    mark((env("AWS_ACCESS_KEY_ID"), profile_mark(&profile_of_environment())))
+}
+
+fn profile_mark(profile: &str) -> u64 {
+    let written: Vec<_> =
+        files::paths().iter().flatten().map(|p| p.metadata().and_then(|m| m.modified()).ok()).collect();
+    mark((profile, std::env::var("AWS_ENDPOINT_URL").ok(), written))
+}
+
+async fn blocking<T: Send + 'static>(operation: &'static str, f: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(f)
+        .await
+        .map_err(|e| Error::new(ErrorKind::Unknown, operation, "its thread ended early").caused_by(e))
+}
