@@ -160,7 +160,9 @@ async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: O
     }
     let config = found.endpoint_config_name().unwrap_or_default();
     // Not the count of requests: CloudWatch counts a minute or two late, so that it would change with nobody asking.
-    endpoint.fingerprint = format!("{} {config}", endpoint.state);
+    // And that it has come up since is what was to be expected of one that was being made.
+    let up = matches!(status, EndpointStatus::Creating | EndpointStatus::InService | EndpointStatus::Updating);
+    endpoint.fingerprint = format!("{} {config}", if up { "up" } else { &endpoint.state });
     Ok(endpoint)
 }
 

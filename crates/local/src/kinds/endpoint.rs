@@ -89,10 +89,10 @@ fn describe(inner: &Inner, folder: &Folder, spec: &EndpointSpec) -> Result<Optio
     } else {
         step("delete", "Delete its files")
     });
-    // Its log grows while it serves; a request that came since the plan means that somebody uses it.
+    // Its log grows while it serves, and one that was being made comes up; a request that came since the plan means that
+    // somebody uses it.
     let requests = status.traffic.as_ref().map_or(0, |t| t.requests);
-    endpoint.fingerprint =
-        if over { fingerprint(&endpoint, "") } else { format!("{} {requests} requests", endpoint.state) };
+    endpoint.fingerprint = if over { fingerprint(&endpoint, "") } else { format!("up {requests} requests") };
     Ok(Some(endpoint))
 }
 
