@@ -89,7 +89,8 @@ class Context:
         if total != self.per_loop:
             self.aside = self.per_loop is not None
         elif self.epoch is not None:
-            self.aside |= printed < self.printed_step
+            # Keras on JAX may show a step after later ones: only a bar that was full and starts anew is another loop's.
+            self.aside |= printed < self.printed_step == total
         else:
             self.aside = False
             if printed < self.printed_step == total:

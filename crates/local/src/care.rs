@@ -380,7 +380,7 @@ fn installs(environment: &Environment) -> Caution {
 /// A run's archive as its status named it.
 fn local_path(archive: &str) -> Result<PathBuf> {
     if archive.contains("://") {
-        let error = Error::input("model", format!("{} is not on this computer", say::clean(archive, 200)));
+        let error = Error::input("model", format!("the model {} is not on this computer", say::clean(archive, 200)));
         return Err(error.next("Download it first, or deploy it where it is"));
     }
     if archive.is_empty() {

@@ -467,7 +467,7 @@ fn check_data(spec: &RunSpec) -> Result<Vec<PathBuf>> {
         }
         names.push(channel.name.to_uppercase());
         if channel.source.contains("://") {
-            let error = Error::input("data", format!("{source} is not on this computer"));
+            let error = Error::input("data", format!("the data “{source}” is not on this computer"));
             return Err(error.next("Copy it here first, or train where the data is"));
         }
         let path = PathBuf::from(&channel.source);

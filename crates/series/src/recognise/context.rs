@@ -122,7 +122,8 @@ impl Context {
         if total != self.per_loop {
             self.aside = self.per_loop.is_some();
         } else if self.epoch.is_some() {
-            self.aside |= printed < self.printed_step;
+            // Keras on JAX may show a step after later ones: only a bar that was full and starts anew is another loop's.
+            self.aside |= printed < self.printed_step && Some(self.printed_step) == total;
         } else {
             self.aside = false;
             if printed < self.printed_step && Some(self.printed_step) == total {
