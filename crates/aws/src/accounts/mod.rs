@@ -134,10 +134,27 @@ pub(crate) async fn load(settings: &Settings) -> Result<SdkConfig> {
     Ok(config.to_builder().region(Region::new("us-east-1")).build())
 }
 
+/// How often AWS is asked whose keys these are, each time with the SDK's own three attempts; and for how long.
+const ROUNDS: u32 = 4;
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Asks AWS whose keys these are; needs no right at all.
 pub(crate) async fn identity(config: &SdkConfig) -> Result<Identity> {
     let sts = aws_sdk_sts::Client::new(config);
-    let answer = sts.get_caller_identity().send().await.map_err(|e| from_sdk("ask AWS whose keys these are", &e))?;
+    let begun = std::time::Instant::now();
+    let mut round = 0;
+    let answer = loop {
+        let error = match sts.get_caller_identity().send().await {
+            Ok(answer) => break answer,
+            Err(e) => from_sdk("ask AWS whose keys these are", &e),
+        };
+        round += 1;
+        // A hiccup is worth another try; that there is no network shall not hold up the start.
+        if round >= ROUNDS || begun.elapsed() > PATIENCE || !crate::retry::again(&error) {
+            return Err(error);
+        }
+        crate::retry::pause(round).await;
+    };
     let missing = || Error::new(ErrorKind::Unknown, "ask AWS whose keys these are", "AWS named no account");
     Ok(Identity {
         account: answer.account().ok_or_else(missing)?.to_owned(),
