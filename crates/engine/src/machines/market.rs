@@ -195,7 +195,13 @@ fn make(stamp: &Stamp, folder: &Path, now: Timestamp) -> Machines {
         defaults_bar,
         budget_left: stamp.budget_left,
         offered: stamp.told.types.iter().map(|t| (place(t), t.machines.iter().cloned().collect())).collect(),
-        placement: stamp.told.scores.iter().map(|s| ((s.machine.clone(), s.region.clone()), s.score)).collect(),
+        placement: stamp
+            .told
+            .scores
+            .iter()
+            .filter(|s| s.holds(now))
+            .map(|s| ((s.machine.clone(), s.region.clone()), s.score))
+            .collect(),
     };
     let (strict, lenient) = (Limits::new(&catalog, rules(true)), Limits::new(&catalog, rules(false)));
     let mut notes = prices.notes;

@@ -307,6 +307,10 @@ async fn an_account_tells_what_is_offered_and_takes_a_request() {
     let again = engine.ask_machines(&cx, &MachinesRequest::default()).await.unwrap();
     let kept = again.machines.find("aws:ec2:stage:g5.xlarge:spot").unwrap();
     assert_eq!(again.explain(&kept).placement, Some(3), "it is kept");
+    stage.clock.forward(SignedDuration::from_hours(2));
+    let later = engine.ask_machines(&cx, &MachinesRequest::default()).await.unwrap();
+    let stale = later.machines.find("aws:ec2:stage:g5.xlarge:spot").unwrap();
+    assert_eq!(later.explain(&stale).placement, None, "a score of two hours ago says nothing of now");
     assert_eq!(engine.placement(&cx, &offer).await.unwrap(), None, "on demand has no score");
 }
 

@@ -43,6 +43,13 @@ pub(super) struct KnownScore {
     pub(super) score: u8,
 }
 
+impl KnownScore {
+    /// Does it still say something?
+    pub(super) fn holds(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) < SCORE_HOLDS
+    }
+}
+
 /// All of it, as last told.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Told {
@@ -102,7 +109,7 @@ impl Engine {
         }
         let (machine, region) = (offer.spec.machine.to_string(), offer.slot.region.to_string());
         let mut all: Vec<KnownScore> = self.store.fact("placement").await?.unwrap_or_default();
-        let fresh = |k: &KnownScore| cx.now().duration_since(k.at) < SCORE_HOLDS;
+        let fresh = |k: &KnownScore| k.holds(cx.now());
         if let Some(known) = all.iter().find(|k| k.machine == machine && k.region == region && fresh(k)) {
             return Ok(Some(known.score));
         }
