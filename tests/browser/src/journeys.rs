@@ -45,7 +45,7 @@ async fn iris_on(page: &Page, name: &str, on: Option<On>) {
     page.fill("Channel", "training").await;
     page.fill("File or folder of this channel", &folder.join("iris.csv").display().to_string()).await;
     if let Some(machine) = &on {
-        page.css(&format!("#machine option[value='{}']", machine.train)).await.click().await.expect("a machine");
+        page.click_css(&format!("#machine option[value='{}']", machine.train)).await;
     }
     shot("launcher").await;
     page.click("Start the run").await;
@@ -64,7 +64,7 @@ async fn iris_on(page: &Page, name: &str, on: Option<On>) {
     if let Some(machine) = &on {
         // AWS's scikit-learn image has no default script; the lab's own says what to answer.
         page.fill("Script", &folder.join("inference.py").display().to_string()).await;
-        page.css(&format!("#machine option[value='{}']", machine.serve)).await.click().await.expect("a machine");
+        page.click_css(&format!("#machine option[value='{}']", machine.serve)).await;
         shot("deploy").await;
     }
     page.click("Deploy").await;
@@ -82,10 +82,11 @@ async fn iris_on(page: &Page, name: &str, on: Option<On>) {
     page.axe().await;
     shot("sweep").await;
     // Row by row, as a person ticks them: each row's box says "Choose NAME".
-    let rows = page.count("#sweep-rows input[name=key]").await;
-    assert!(rows >= if on.is_some() { 4 } else { 2 }, "the run and the endpoint are there to be swept, not {rows}");
-    for row in page.client().find_all(fantoccini::Locator::Css("#sweep-rows input[name=key]")).await.expect("rows") {
-        row.click().await.expect("a row can be chosen");
+    let keys = page.js("return [...document.querySelectorAll('#sweep-rows input[name=key]')].map(i => i.value)").await;
+    let keys: Vec<&str> = keys.as_array().expect("a list").iter().filter_map(|k| k.as_str()).collect();
+    assert!(keys.len() >= if on.is_some() { 4 } else { 2 }, "the run and the endpoint are to be swept, not {keys:?}");
+    for key in keys {
+        page.click_css(&format!("#sweep-rows input[name=key][value='{key}']")).await;
     }
     page.click("Review plan…").await;
     page.see("This will be done, in this order").await;
@@ -113,12 +114,12 @@ pub async fn iris_guided(page: &Page, name: &str) {
     let done = async |step: &str| {
         page.until(&format!("return document.getElementById('step-{step}')?.dataset.progress === 'done'")).await;
     };
-    let act = async |step: &str| page.css(&format!("#do-{step}")).await.click().await.expect("the step's button");
+    let act = async |step: &str| page.click_css(&format!("#do-{step}")).await;
 
     page.click("Labs").await;
     page.axe().await;
     shot("labs").await;
-    page.css("#lab-iris").await.click().await.expect("the lab can be opened");
+    page.click_css("#lab-iris").await;
     page.until("return location.pathname === '/labs/iris'").await;
     page.axe().await;
     act("start").await;

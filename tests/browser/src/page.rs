@@ -200,6 +200,18 @@ impl Page {
         .await;
     }
 
+    /// Clicks the first element that matches this CSS, once it can be clicked.
+    pub async fn click_css(&self, css: &str) {
+        // Between finding and clicking the page may have been read anew.
+        self.wait(&format!("a `{css}` that can be clicked"), async || {
+            match self.client.find(Locator::Css(css)).await {
+                Ok(element) => element.click().await.is_ok(),
+                Err(_) => false,
+            }
+        })
+        .await;
+    }
+
     /// Clicks what ends the program. It may be gone before WebDriver has answered, and then no answer ever comes: that
     /// no window of it is left is answer enough.
     pub async fn click_to_leave(&self, name: &str) {

@@ -37,8 +37,8 @@ async fn what_may_i_do_here() {
     // The regions are asked for, and a policy is copied.
     page.click("Ask again which are enabled").await;
     page.until("return document.getElementById('regions-read').textContent.split(',').length > 10").await;
-    page.css("#policy-researcher > summary").await.click().await.unwrap();
-    page.css("#policy-copy-researcher").await.click().await.unwrap();
+    page.click_css("#policy-researcher > summary").await;
+    page.click_css("#policy-copy-researcher").await;
     page.until("return document.getElementById('said').textContent !== ''").await;
     page.until("return JSON.parse(document.getElementById('policy-text-researcher').value).Statement.length > 10")
         .await;
@@ -47,11 +47,11 @@ async fn what_may_i_do_here() {
     // A role that cannot be one is told at its field; ours is made after its documents were shown.
     page.css("#role-typed").await.send_keys("LabRole").await.unwrap();
     page.expect_fault("422");
-    page.css("#role-use").await.click().await.unwrap();
+    page.click_css("#role-use").await;
     page.until("return document.getElementById('role-typed-wrong').textContent.includes('not the ARN of a role')")
         .await;
     page.until("return document.getElementById('role-typed').value === 'LabRole'").await;
-    page.css("#role-make").await.click().await.unwrap();
+    page.click_css("#role-make").await;
     page.see("Make curfew-sagemaker?").await;
     page.until(
         "return [...document.querySelectorAll('#dialog textarea')].some((t) => t.value.includes('sts:AssumeRole'))",
@@ -61,7 +61,7 @@ async fn what_may_i_do_here() {
     page.shot("account-make-role").await;
     page.click("Make it").await;
     page.until("return document.getElementById('role-used')?.textContent.includes('role/curfew-sagemaker')").await;
-    page.css("#bucket-make").await.click().await.unwrap();
+    page.click_css("#bucket-make").await;
     page.click("Make it").await;
     page.until("return document.getElementById('bucket-used')?.textContent.includes('curfew-sagemaker-us-east-1')")
         .await;
@@ -79,13 +79,13 @@ async fn what_may_i_do_here() {
     let folder = journeys::iris_folder();
     page.click("Train").await;
     page.fill("Script folder", &folder.display().to_string()).await;
-    page.css("#machine option[value='aws:sagemaker:us-east-1:ml.m5.xlarge']").await.click().await.unwrap();
+    page.click_css("#machine option[value='aws:sagemaker:us-east-1:ml.m5.xlarge']").await;
     page.click("Start the run").await;
     page.see("Ask an admin for sagemaker:CreateTrainingJob; the smallest policy that has it is “researcher”.").await;
     page.see("Nothing was started").await;
     page.axe().await;
     page.shot("account-refused").await;
-    page.css("[data-rights]").await.click().await.unwrap();
+    page.click_css("[data-rights]").await;
     page.until("return location.pathname === '/accounts/aws/123456789012'").await;
     page.see("Refused: sagemaker:CreateTrainingJob").await;
     page.until(

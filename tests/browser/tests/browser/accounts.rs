@@ -90,7 +90,7 @@ async fn temporary_keys_from_paste_to_expiry_and_back() {
     // A curfew that outlives the keys is warned of before the price button.
     page.click("Train").await;
     page.fill("Script folder", &curfew_browser_tests::journeys::iris_folder().display().to_string()).await;
-    page.css("#machine option[value='aws:sagemaker:us-east-1:ml.m5.xlarge']").await.click().await.expect("a machine");
+    page.click_css("#machine option[value='aws:sagemaker:us-east-1:ml.m5.xlarge']").await;
     page.fill("Curfew", "20h").await;
     page.press("\u{e004}").await;
     page.see("The keys of AWS · class end").await;

@@ -21,11 +21,11 @@ async fn a_quota_is_asked_for_from_the_picker() {
         let page = chromium(&panel, look).await;
         page.open("/machines?words=1+gpu+ec2+us-east-1&hours=2").await;
         page.until("return !!document.querySelector('#rows [data-ask]')").await;
-        page.css("#rows [data-ask]").await.click().await.expect("a barred machine can be asked for");
+        page.click_css("#rows [data-ask]").await;
         page.see("Send it for").await;
         page.axe().await;
         page.shot("machine-ask").await;
-        page.css("#dialog button[name=account]").await.click().await.expect("the request can be sent");
+        page.click_css("#dialog button[name=account]").await;
         // The second time the first request is found: AWS takes one at a time.
         page.see("pending").await;
         page.until("return !document.querySelector('#dialog button[name=account]')").await;

@@ -132,7 +132,7 @@ async fn a_zoom_outlives_live_values_and_a_reload() {
     assert!((number(&page, &format!("{ZOOM}[1] - {ZOOM}[0]")).await - width).abs() < 1e-6);
 
     // By keyboard: all of it, then a readout.
-    page.css("#chart").await.click().await.unwrap();
+    page.click_css("#chart").await;
     page.js("document.getElementById('chart').focus()").await;
     page.press("0").await;
     page.until(&format!("return {ZOOM} === null")).await;

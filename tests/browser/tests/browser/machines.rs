@@ -55,7 +55,7 @@ async fn the_list_follows_each_key_and_use_goes_to_train() {
     .await;
 
     // Opened up, with its arithmetic.
-    page.css("#rows tbody tr button.name").await.click().await.unwrap();
+    page.click_css("#rows tbody tr button.name").await;
     page.see("What it comes to").await;
     page.axe().await;
     page.shot("machines-drawer").await;
@@ -74,7 +74,7 @@ async fn the_list_follows_each_key_and_use_goes_to_train() {
     // What quota bars says what to ask for and where.
     page.fill("What it must have", "g5.xlarge us-east-1 on demand ec2").await;
     fitting(&page, "1 of 9,654 offers").await;
-    page.css("#rows [data-ask]").await.click().await.unwrap();
+    page.click_css("#rows [data-ask]").await;
     page.see("Ask for 4 vCPU of “Running On-Demand G and VT instances” in us-east-1.").await;
     page.axe().await;
     page.shot("machines-ask").await;
@@ -84,7 +84,7 @@ async fn the_list_follows_each_key_and_use_goes_to_train() {
     // Use hands the machine to Train.
     page.fill("What it must have", "g2-standard-4 us-central1 on demand").await;
     page.until("return document.querySelectorAll('#rows tbody tr[data-key]').length === 1").await;
-    page.css("#rows a.btn").await.click().await.unwrap();
+    page.click_css("#rows a.btn").await;
     page.until("return location.pathname === '/train'").await;
     page.until("return document.getElementById('machine').value === 'gcp:gce:us-central1:g2-standard-4'").await;
     page.axe().await;
@@ -106,22 +106,22 @@ async fn ten_thousand_rows_are_scrolled_sorted_and_narrowed() {
     page.js("document.getElementById('rows').scrollTop = 200000").await;
     page.until("const box = document.getElementById('rows').getBoundingClientRect(); const at = document.elementFromPoint(box.left + 200, box.top + 200); return !!at?.closest('tr[data-key]')").await;
     // Sorted by a column: up, down, and back.
-    page.css("#sort-per-hour").await.click().await.unwrap();
+    page.click_css("#sort-per-hour").await;
     page.until(
         "return document.getElementById('sort-per-hour').closest('th').getAttribute('aria-sort') === 'ascending'",
     )
     .await;
-    page.css("#sort-per-hour").await.click().await.unwrap();
+    page.click_css("#sort-per-hour").await;
     page.until(
         "return document.getElementById('sort-per-hour').closest('th').getAttribute('aria-sort') === 'descending'",
     )
     .await;
     page.see("trn2").await;
-    page.css("#sort-per-hour").await.click().await.unwrap();
+    page.click_css("#sort-per-hour").await;
     page.until("return document.querySelector('#rows [aria-sort]') === null").await;
     // Narrowed down by a count.
     page.click("Cloud").await;
-    page.css("#facet-cloud input[value=gcp]").await.click().await.unwrap();
+    page.click_css("#facet-cloud input[value=gcp]").await;
     page.until("return [...document.querySelectorAll('#rows tbody button.name')].every((b) => b.textContent.startsWith('Google'))").await;
     page.until("return document.getElementById('facet-cloud').open && location.search.includes('facet-cloud=gcp')")
         .await;

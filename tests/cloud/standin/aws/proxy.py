@@ -136,6 +136,8 @@ class Handler(BaseHTTPRequestHandler):
         entry["attempt"] = headers.get("amz-sdk-request", "")
         if seen.service == "sagemaker" and (seen.operation or "").startswith("Create"):
             entry["params"] = seen.params  # so that tests see what was asked for
+        if seen.operation == "UploadPart":
+            entry["part"] = query.get("partNumber")
         entry["agent"] = headers.get("x-amz-user-agent", "") or headers.get("User-Agent", "")
         if not seen.service and not bad:
             bad.append("no SigV4 credential scope (or unknown service): cannot tell the service")
