@@ -12,6 +12,7 @@ mod flow;
 mod fonts;
 mod format;
 mod options;
+mod panel;
 mod proof;
 mod scale;
 mod sparkline;

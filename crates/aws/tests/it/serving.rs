@@ -33,7 +33,7 @@ async fn until(bench: &Bench, endpoint: &EndpointHandle, good: impl Fn(&Endpoint
         if good(&status) {
             return status;
         }
-        assert!(!status.state.is_over() && begun.elapsed() < Duration::from_mins(3), "{status:#?}");
+        assert!(!status.state.is_over() && begun.elapsed() < Duration::from_mins(5), "{status:#?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -141,7 +141,7 @@ async fn answers_that_come_later() {
         if let Some(reply) = bench.serving().answer(cx, &endpoint, &ticket.id).await.unwrap() {
             break reply;
         }
-        assert!(begun.elapsed() < Duration::from_mins(1));
+        assert!(begun.elapsed() < Duration::from_mins(5));
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert_eq!((reply.body.as_slice(), reply.content_type.split(';').next().unwrap()), (&b"3"[..], "text/csv"));
@@ -169,7 +169,7 @@ async fn what_is_measured() {
         if value("requests") == Some(3.0) && value("cpu").is_some() && value("median").is_some() {
             break found;
         }
-        assert!(begun.elapsed() < Duration::from_mins(1), "{found:#?}");
+        assert!(begun.elapsed() < Duration::from_mins(5), "{found:#?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     let figure = |name: &str| found.items.iter().find(|f| f.name == name).unwrap();

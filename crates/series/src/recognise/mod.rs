@@ -16,6 +16,7 @@ mod number;
 mod prefix;
 mod scan;
 mod table;
+mod vocabulary;
 mod words;
 
 use regex::bytes::Regex;

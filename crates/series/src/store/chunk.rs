@@ -1,7 +1,8 @@
 //! A chunk: some thousands of points of one metric, with what they hold at most, at least and on average.
 
 use super::bits::{BLOCK, Broken, Fields, Line};
-use super::floats::{Epochs, Summary, Values, mean};
+use super::epochs::Epochs;
+use super::floats::{Summary, Values, mean};
 
 /// Points in a full chunk.
 pub(super) const CHUNK: usize = 4096;

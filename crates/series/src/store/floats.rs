@@ -1,6 +1,6 @@
 //! Columns of values: printed decimals as whole numbers, `float32` as such, anything else as its bits.
 
-use super::bits::{BLOCK, Broken, Each, Fields, Line, block_start, pack, packed_before, packed_len, unpack, width};
+use super::bits::{BLOCK, Broken, Each, Fields, block_start, pack, packed_before, packed_len, unpack, width};
 
 /// How values become whole numbers whose order is the values'.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(super) enum Coding {
     Double,
 }
 
-const SIGN: u64 = 1 << 63;
+pub(super) const SIGN: u64 = 1 << 63;
 /// Beyond this, whole numbers and their decimals no longer come back exactly.
 const MOST_EXACT: f64 = (1_u64 << 51) as f64;
 /// Where doubles have no fraction: adding it rounds to the nearest whole number, which then stands in the low bits.
@@ -22,7 +22,7 @@ const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e1
 
 impl Coding {
     /// The whole number for a value; `None` where it would not come back bit for bit.
-    fn code(self, value: f64) -> Option<u64> {
+    pub(super) fn code(self, value: f64) -> Option<u64> {
         let code = match self {
             Coding::Decimal(digits) => {
                 let scaled = value * POWERS[usize::from(digits)];
@@ -89,7 +89,7 @@ impl Coding {
         if misses <= allowed { Coding::Single } else { Coding::Double }
     }
 
-    fn tag(self) -> u8 {
+    pub(super) fn tag(self) -> u8 {
         match self {
             Coding::Decimal(digits) => digits,
             Coding::Single => 0x20,
@@ -97,7 +97,7 @@ impl Coding {
         }
     }
 
-    fn from_tag(tag: u8) -> Result<Coding, Broken> {
+    pub(super) fn from_tag(tag: u8) -> Result<Coding, Broken> {
         match tag {
             0..=MOST_DIGITS => Ok(Coding::Decimal(tag)),
             0x20 => Ok(Coding::Single),
@@ -407,46 +407,10 @@ pub(super) fn mean(values: &[f64]) -> f64 {
     if count == 0 { f64::NAN } else { sum / f64::from(count) * 2.0 }
 }
 
-/// A column of epochs: coded as values are, kept as a line. Every one is finite.
-#[derive(Debug, Clone)]
-pub(super) struct Epochs {
-    coding: Coding,
-    line: Line,
-}
-
-impl Epochs {
-    pub(super) fn write(values: &[f64], meta: &mut Vec<u8>, bits: &mut Vec<u8>) {
-        let mut coding = Coding::choose(values);
-        if values.iter().any(|value| coding.code(*value).is_none()) {
-            coding = Coding::Double;
-        }
-        let codes: Vec<u64> = values.iter().map(|value| coding.code(*value).unwrap_or(SIGN)).collect();
-        meta.push(coding.tag());
-        Line::write(&codes, meta, bits);
-    }
-
-    pub(super) fn read(whole: &[u8], fields: &mut Fields<'_>, count: usize, start: &mut u32) -> Result<Epochs, Broken> {
-        let coding = Coding::from_tag(fields.u8()?)?;
-        Ok(Epochs { coding, line: Line::read(whole, fields, count, start)? })
-    }
-
-    pub(super) fn first(&self, whole: &[u8], block: usize) -> f64 {
-        self.coding.value(self.line.first(whole, block))
-    }
-
-    pub(super) fn block(&self, whole: &[u8], bits: &[u8], block: usize, out: &mut [f64]) {
-        let mut codes = [0; BLOCK];
-        let codes = &mut codes[..out.len()];
-        self.line.block(whole, bits, block, codes);
-        for (out, code) in out.iter_mut().zip(codes) {
-            *out = self.coding.value(*code);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::epochs::Epochs;
     use proptest::prelude::*;
 
     fn round_trip(values: &[f64]) -> (Coding, usize) {

@@ -8,9 +8,11 @@
 
 mod bits;
 mod chunk;
+mod epochs;
 mod files;
 mod floats;
 mod reader;
+mod ruler;
 mod series;
 mod spots;
 mod view;

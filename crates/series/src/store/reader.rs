@@ -13,7 +13,7 @@ use super::bits::BLOCK;
 use super::chunk::{Body, Columns};
 use super::files::{self, CHUNKS, CHUNKS_HEADER, Frame, RECORD_HEADER, Record, StoreId, TAIL, TAIL_HEADER, TailHeader};
 use super::series::{ChunkRef, Series};
-use super::{Metric, MetricId, Spot, View, Window, spots, view};
+use super::{Metric, MetricId, Spot, View, Window, ruler, spots, view};
 use crate::error::At;
 use crate::{Error, Result};
 
@@ -294,7 +294,7 @@ impl Reader {
     pub fn points(&self, id: MetricId, range: Range<u64>) -> Points<'_> {
         let series = self.series.get(id.0 as usize);
         let end = series.map_or(0, Series::len).min(range.end);
-        let limits = series.map_or_else(Vec::new, |series| view::step_limits(&series.attempts()));
+        let limits = series.map_or_else(Vec::new, |series| ruler::step_limits(&series.attempts()));
         Points {
             reader: self,
             series,

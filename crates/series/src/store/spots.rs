@@ -6,8 +6,8 @@ use super::Window;
 use super::bits::BLOCK;
 use super::chunk::{Columns, Place};
 use super::reader::Reader;
+use super::ruler::{Ruler, limits};
 use super::series::{ChunkRef, Series};
-use super::view::{Ruler, limits};
 use crate::Result;
 
 /// A place on a picture's axis.
