@@ -1,5 +1,6 @@
 //! SageMaker's machines and what they cost, as far as the price list here knows (assets/aws/README.md: sources, dates).
 
+use crate::market::heard;
 use curfew_core::machine::{MachineRef, Purchase};
 use curfew_core::money::{Cost, HourlyRate};
 use curfew_core::provider::Machine;
@@ -8,6 +9,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use std::sync::LazyLock;
+
+/// A price so young need not be asked for again.
+const RECENT_DAYS: i32 = 180;
 
 const MACHINES: &str = include_str!("../../../assets/aws/machines.csv");
 
@@ -50,16 +54,28 @@ pub(crate) fn has_region(region: &str) -> bool {
     ALL.iter().any(|r| r.region == region)
 }
 
-/// What one such machine costs by the hour for `component` (`Training`, `Hosting`); AWS's prices of the two are the same
-/// wherever both are known here, so that one stands in for the other, and the basis says so.
+/// Has the list here a price of this component that is not half a year old?
+pub(crate) fn is_recent(region: &str, name: &str, component: &str, now: Timestamp) -> bool {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    rows(region, name).any(|r| r.component == component && (today - r.as_of).get_days() < RECENT_DAYS)
+}
+
+/// What `count` such machines cost by the hour for `component` (`Training`, `Hosting`): as AWS has told this home, else by
+/// the list here, else by what the list here has of another component, which the basis says: they differ a little where
+/// they differ at all.
 pub(crate) fn rate(region: &str, name: &str, component: &str, count: u32) -> Cost<HourlyRate> {
+    let many = if count > 1 { format!(" × {count}") } else { String::new() };
+    if let Some((usd, as_of)) = heard::price(region, name, component) {
+        let basis = format!("AWS's price of {name}{many} in {region} for {component}");
+        let cost = Cost::Estimated { amount: HourlyRate::usd(usd), as_of, basis };
+        return cost.map(|r| r.0.times(Decimal::from(count)).map(HourlyRate));
+    }
     let found = rows(region, name).find(|r| r.component == component).or_else(|| rows(region, name).next());
     let Some(row) = found else {
         return Cost::Unknown { why: format!("the price list here has no {name} in {region}") };
     };
     let as_of = row.as_of.to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |z| z.timestamp());
     let by = if row.component == component { String::new() } else { format!(", price of {}", row.component) };
-    let many = if count > 1 { format!(" × {count}") } else { String::new() };
     let cost = Cost::Estimated {
         amount: HourlyRate::usd(row.usd),
         as_of,

@@ -19,6 +19,8 @@ pub(crate) struct Notes {
     pub earlier: Vec<InRegion>,
     /// The enabled regions.
     pub regions: Option<Enabled>,
+    /// List prices that were asked for, by "REGION MACHINE".
+    pub prices: std::collections::BTreeMap<String, crate::market::heard::Told>,
 }
 
 /// A bucket and where it is.

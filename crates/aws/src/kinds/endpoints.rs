@@ -141,6 +141,10 @@ async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: O
     if status == EndpointStatus::Failed {
         endpoint.rate = not_billed("a failed endpoint is not billed");
     }
+    if let (Some(created), Cost::Estimated { .. }) = (endpoint.created, &endpoint.rate) {
+        let lived = at.cx.now().duration_since(created);
+        endpoint.so_far = endpoint.rate.clone().map(|rate| rate.over(lived));
+    }
     if let Some(folder) = &folder {
         endpoint.bytes = Some(folder.bytes);
         endpoint.curfew = folder.curfew.map(|at| Curfew { at, enforcer: Enforcer::OnlyWhileOn });
@@ -226,6 +230,7 @@ async fn rate_of(at: &At<'_>, found: &DescribeEndpointOutput) -> Result<(Cost<Ho
             .and_then(ProductionVariantSummary::current_instance_count)
             .or(variant.initial_instance_count())
             .unwrap_or(1);
+        at.inner.learn_price(at.cx, at.region, kind.as_str(), "Hosting").await;
         let rate = machines::rate(at.region.as_str(), kind.as_str(), "Hosting", count.unsigned_abs());
         sizes.push(format!("{} × {count}", kind.as_str()));
         total = Some(match (total, rate) {

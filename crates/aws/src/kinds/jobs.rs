@@ -68,6 +68,7 @@ impl Sheet for Jobs {
             let kind = resources.instance_type().map(TrainingInstanceType::as_str).unwrap_or_default();
             let count = resources.instance_count().unwrap_or(1);
             job.size = Some(format!("{kind} × {count}"));
+            at.inner.learn_price(at.cx, at.region, kind, "Training").await;
             job.rate = machines::rate(at.region.as_str(), kind, "Training", count.unsigned_abs());
         }
         job.evidence.push(Evidence::Active { what: format!("it is {}", job.state) });

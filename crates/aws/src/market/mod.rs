@@ -3,6 +3,7 @@
 
 mod asking;
 mod ec2;
+pub(crate) mod heard;
 mod products;
 
 use crate::aws::{Aws, Clients, Inner};

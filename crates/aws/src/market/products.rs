@@ -15,9 +15,7 @@ const EC2: [(&str, &str); 4] =
 impl Inner {
     /// Every product of EC2 and SageMaker in the region, a JSON text each.
     pub(super) async fn products_of(&self, cx: &Cx, region: &RegionName) -> Result<Vec<String>> {
-        let config = self.config.to_builder().region(aws_config::Region::new(ASKED_IN)).build();
-        let config = aws_sdk_pricing::config::Builder::from(&config).interceptor(self.tried.clone()).build();
-        let client = aws_sdk_pricing::Client::from_conf(config);
+        let client = pricing(self);
         let mut texts = Vec::new();
         for (service, more) in [("AmazonEC2", &EC2[..]), ("AmazonSageMaker", &[])] {
             let wanted = [("regionCode", region.as_str())];
@@ -37,11 +35,19 @@ impl Inner {
                 }
             }
         }
+        self.hear_products(&texts, cx.now());
         Ok(texts)
     }
 }
 
-fn filter(field: &str, value: &str) -> Result<Filter> {
+/// The client of the price list.
+pub(super) fn pricing(inner: &Inner) -> aws_sdk_pricing::Client {
+    let config = inner.config.to_builder().region(aws_config::Region::new(ASKED_IN)).build();
+    let config = aws_sdk_pricing::config::Builder::from(&config).interceptor(inner.tried.clone()).build();
+    aws_sdk_pricing::Client::from_conf(config)
+}
+
+pub(super) fn filter(field: &str, value: &str) -> Result<Filter> {
     let filter = Filter::builder().r#type(FilterType::TermMatch).field(field).value(value).build();
     filter.map_err(|e| Error::new(ErrorKind::Unknown, "read the price list", "a filter lacks a part").caused_by(e))
 }

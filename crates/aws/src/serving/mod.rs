@@ -220,6 +220,9 @@ impl Inner {
 
     async fn check_endpoint(&self, cx: &Cx, spec: &EndpointSpec) -> Result<(Record, Quote)> {
         let region = self.region_of(&spec.machine)?;
+        if let Some(machine) = mode::machine(spec)? {
+            self.learn_price(cx, &region, machine, "Hosting").await;
+        }
         let rate = mode::rate(spec, &region)?;
         if spec.curfew <= cx.now() {
             let what = format!("the curfew {} is in the past", spec.curfew.strftime("%Y-%m-%d %H:%M:%SZ"));

@@ -29,6 +29,9 @@ impl Inner {
             self.forget_record(&store, &places.record);
             return Err(no_endpoint(id, WHAT));
         }
+        if let Some(machine) = mode::machine(&record.spec)? {
+            self.learn_price(cx, region, machine, "Hosting").await;
+        }
         let rate = mode::rate(&record.spec, region)?;
         let at = self.endpoint_curfew(cx, &store, &record, &places).await?;
         let mut status = EndpointStatus {

@@ -164,6 +164,7 @@ impl Inner {
         let machine = job::machine(spec)?;
         let wishes = job::wishes(spec)?;
         let now = cx.now();
+        self.learn_price(cx, &region, machine, "Training").await;
         let ceiling_s = job::ceiling(spec, &wishes.aws, &region, now)?;
         let (image, supported_until) = job::image(spec, &wishes.image, &region)?;
         job::sources(spec)?;

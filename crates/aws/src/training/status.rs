@@ -24,6 +24,7 @@ impl Inner {
             return self.without_job(cx, &store, &record, &places).await;
         };
         let state = state(&job);
+        self.learn_price(cx, region, record.spec.machine.machine.as_deref().unwrap_or_default(), "Training").await;
         let mut status = status_of(&record, &job, state, cx.now(), region);
         if matches!(state, RunState::Stopped | RunState::Stopping) {
             let note = self.stop_note(cx, &store, &places.stop).await?;

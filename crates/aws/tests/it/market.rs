@@ -3,7 +3,7 @@
 use crate::bench::Bench;
 use curfew_core::market::QuotaWish;
 use curfew_core::provider::Provider;
-use curfew_core::{ErrorKind, RegionName};
+use curfew_core::{Cost, ErrorKind, RegionName};
 use serde_json::{Value, json};
 
 fn product(service: &str, family: &str, attributes: &Value, usd: &str) -> Value {
@@ -85,5 +85,46 @@ async fn an_account_tells_prices_and_limits_and_is_asked_for_more() {
     assert_eq!((asked.state.as_str(), asked.value, asked.before), ("pending", 1.into(), true));
     let unknown = QuotaWish { name: "ml.x.large for training job usage".into(), ..wish };
     assert_eq!(market.ask_for_quota(cx, &unknown).await.unwrap_err().kind(), ErrorKind::NotFound);
+    bench.no_bad_request();
+}
+
+/// A machine of which no other test asks: what AWS tells is known to the whole process.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_is_not_known_is_asked_for_once() {
+    let bench = Bench::new().await;
+    let ml = json!({ "regionCode": "us-east-1", "instanceName": "ml.c5.18xlarge", "component": "Training" });
+    let hosts = json!({ "regionCode": "us-east-1", "instanceName": "ml.c5.18xlarge", "component": "Hosting" });
+    let list = [
+        product("AmazonSageMaker", "ML Instance", &ml, "3.675"),
+        product("AmazonSageMaker", "ML Instance", &hosts, "3.6720"),
+    ];
+    bench.control("data", Some(&json!({ "pricing.get_products": list })));
+    let mut spec = bench.run("print('loss=1')");
+    spec.machine = "aws:sagemaker:us-east-1:ml.c5.18xlarge".parse().unwrap();
+    // Refused: unknown, and not asked again at once.
+    bench.fault(
+        &json!({ "op": "GetProducts", "code": "AccessDeniedException", "status": 400, "message": "no", "count": 9 }),
+    );
+    for _ in 0..2 {
+        let quote = bench.training().quote(&bench.cx, &spec).await.unwrap();
+        assert!(quote.rate.is_unknown(), "{:?}", quote.rate);
+    }
+    assert_eq!(bench.calls("GetProducts"), 1);
+    bench.fault(&json!([]));
+    // The whole list of the region, as a refresh reads it, tells it too.
+    bench.aws.market().unwrap().products(&bench.cx, &RegionName::new("us-east-1").unwrap()).await.unwrap();
+    let calls = bench.calls("GetProducts");
+    for _ in 0..2 {
+        let quote = bench.training().quote(&bench.cx, &spec).await.unwrap();
+        let Cost::Estimated { amount, basis, .. } = &quote.rate else { panic!("{:?}", quote.rate) };
+        assert_eq!(amount.0.amount().to_string(), "3.675", "the component's own");
+        assert!(basis.contains("AWS's price") && basis.contains("Training"), "{basis}");
+    }
+    // Another machine is asked for by itself.
+    spec.machine = "aws:sagemaker:us-east-1:ml.c5.9xlarge".parse().unwrap();
+    let unknown = bench.training().quote(&bench.cx, &spec).await.unwrap();
+    assert!(unknown.rate.is_unknown(), "the list has no such machine: {:?}", unknown.rate);
+    bench.training().quote(&bench.cx, &spec).await.unwrap();
+    assert_eq!(bench.calls("GetProducts"), calls + 1);
     bench.no_bad_request();
 }

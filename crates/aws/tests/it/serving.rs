@@ -201,7 +201,8 @@ async fn what_is_measured() {
 async fn what_hangs_on_it_goes_with_it() {
     let bench = Bench::new().await;
     let cx = &bench.cx;
-    let (one, other) = (adder(&bench, "real-time", &[]), adder(&bench, "real-time", &[]));
+    let (mut one, other) = (adder(&bench, "real-time", &[]), adder(&bench, "real-time", &[]));
+    one.machine = "aws:sagemaker:us-east-1:ml.m5.xlarge".parse().unwrap();
     for spec in [&one, &other] {
         let endpoint = bench.serving().deploy(cx, spec).await.unwrap();
         until(&bench, &endpoint, |s| s.state == EndpointState::InService).await;
@@ -230,6 +231,11 @@ async fn what_hangs_on_it_goes_with_it() {
     let kind = bench.aws.kinds().iter().find(|k| k.sheet().id == "endpoint").unwrap();
     let region = &bench.aws.regions()[0];
     let seen = kind.read(cx, region, one.id.as_str()).await.unwrap().unwrap();
+    assert!(
+        matches!(&seen.so_far, Cost::Estimated { amount, .. } if amount.amount().is_sign_positive() && !amount.amount().is_zero()),
+        "{:?}",
+        seen.so_far
+    );
     let says: Vec<&str> = seen.steps.iter().map(|s| s.says.as_str()).collect();
     assert_eq!(says[1], "Remove what hangs on it: 1 scaling target and 2 alarms", "{says:?}");
     for step in &seen.steps {
