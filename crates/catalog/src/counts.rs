@@ -99,6 +99,7 @@ mod tests {
                 assume: &assume,
                 time_left_ms: None,
                 hourly_value: None,
+                budget: None,
                 order: crate::Order::Best,
                 descending: false,
                 barred: crate::Barred::InPlace,

@@ -169,7 +169,7 @@ impl Plan<'_> {
             if self.question.need.max_usd.is_some_and(|cap| total > cap) {
                 bars |= bar::CAP;
             }
-            if limits.rules().budget_left.is_some_and(|left| total > left) {
+            if self.question.budget.is_some_and(|b| total > b.left) && !offer.is_local() {
                 bars |= bar::BUDGET;
             }
         }

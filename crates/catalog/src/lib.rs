@@ -35,7 +35,7 @@ pub use need::Vocabulary;
 pub use need::{AcceleratorNeed, Accelerators, Data, DataAt, Need};
 pub use offers::{Catalog, Note, Offer, OfferId};
 pub use pick::Picked;
-pub use plan::{Assumptions, Barred, Order, Question, StartUp, Times};
+pub use plan::{Assumptions, Barred, BudgetLeft, Order, Question, StartUp, Times};
 pub use rates::Rates;
 pub use rows::{OfferRow, PickedRow};
 pub use spec::{Accelerator, Arch, Buy, Class, Slot, Spec, cloud_title};

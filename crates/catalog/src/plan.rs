@@ -121,6 +121,17 @@ pub enum Barred {
     Hidden,
 }
 
+/// What is left of a month's budget; the smallest, where several hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetLeft<'a> {
+    /// How much.
+    pub left: Usd,
+    /// Whose it is, for a sentence: "you", "project “vision”", "your team".
+    pub whose: &'a str,
+    /// Its table in the policy file.
+    pub rule: &'static str,
+}
+
 /// A question to the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -138,6 +149,8 @@ pub struct Question<'a> {
     pub time_left_ms: Option<i64>,
     /// What an hour of the user's waiting is worth.
     pub hourly_value: Option<Usd>,
+    /// What is left of the month's budget; `None`: no budget. It never bars this computer, which costs nothing.
+    pub budget: Option<BudgetLeft<'a>>,
     /// Sorted by.
     pub order: Order,
     /// Largest first.

@@ -244,12 +244,13 @@ fn reason(which: u16, question: &Question<'_>, offer: &Offer<'_>, row: &Row) -> 
             }
         }
         bar::BUDGET => {
-            let left = question.limits.rules().budget_left.map(|b| b.to_money().to_string()).unwrap_or_default();
+            let left = question.budget.map(|b| b.left.to_money().to_string()).unwrap_or_default();
+            let whose = question.budget.map_or("", |b| b.whose);
             Reason {
                 code: "budget",
-                tag: format!("over the {left} left this month"),
-                says: format!("It would come to {total}, and {left} of this month's budget is left."),
-                way_out: lead("monthly_budget_usd", total),
+                tag: format!("over the {left} left for {whose}"),
+                says: format!("It would come to {total}, and of this month's budget {left} is left for {whose}."),
+                way_out: lead(question.budget.map_or("monthly_budget_usd", |b| b.rule), total),
             }
         }
         bar::QUOTA => quota_reason(question, offer),

@@ -2,8 +2,8 @@
 
 use curfew_catalog::limits::new_account_levels;
 use curfew_catalog::{
-    Assumptions, Band, Barred, Builder, Buy, Catalog, Limits, Need, NewOffer, Order, Question, QuotaLevel, QuotaOrigin,
-    Rate, Rates, Rules, Seen, Slot, Spec, Term, Trial, Usd, Vocabulary, WayOut, Work, snapshot,
+    Assumptions, Band, Barred, BudgetLeft, Builder, Buy, Catalog, Limits, Need, NewOffer, Order, Question, QuotaLevel,
+    QuotaOrigin, Rate, Rates, Rules, Seen, Slot, Spec, Term, Trial, Usd, Vocabulary, WayOut, Work, snapshot,
 };
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -53,6 +53,7 @@ impl Asked {
             assume: &self.assume,
             time_left_ms: Some(7 * 3_600_000),
             hourly_value: Some(Usd::from_cents(5000)),
+            budget: None,
             order: Order::Best,
             descending: false,
             barred: Barred::InPlace,
@@ -160,6 +161,30 @@ fn bars_say_the_way_out() {
     let WayOut::AskQuota(ask) = &reasons[0].way_out else { panic!("{reasons:?}") };
     // 96 for the machine beside the 8 that run.
     assert_eq!((ask.code.as_deref(), ask.ask_for.to_string().as_str()), (Some("L-417A185B"), "104"));
+}
+
+#[test]
+fn a_budget_bars_by_name_and_never_this_computer() {
+    let asked = Asked::new("gpu, 40 gb data in us-east-1", tried(), Rules::default());
+    let project =
+        BudgetLeft { left: Usd::from_cents(310), whose: "project “vision”", rule: "monthly_budget_usd.projects" };
+    let question = Question { budget: Some(project), ..asked.question() };
+    let reasons = |key: &str, question: &Question<'_>| {
+        let offer = CATALOG.find(&key.parse().unwrap())[0];
+        CATALOG.explain(question, offer.id).reasons.into_iter().filter(|r| r.code == "budget").collect::<Vec<_>>()
+    };
+    let found = reasons("aws:ec2:us-east-1:p4d.24xlarge", &question);
+    assert_eq!(found[0].tag, "over the $3.10 left for project “vision”");
+    assert!(found[0].says.ends_with("of this month's budget $3.10 is left for project “vision”."), "{found:?}");
+    assert!(matches!(&found[0].way_out, WayOut::AskLead { rule: "monthly_budget_usd.projects", .. }), "{found:?}");
+    let none = Question { budget: Some(BudgetLeft { left: Usd::ZERO, ..project }), ..asked.question() };
+    assert_eq!(reasons("local", &none), [], "what costs nothing is never barred by a budget");
+    let picked = CATALOG.pick(&Question { take: 10, time_left_ms: None, ..none });
+    assert!(picked.best.is_some_and(|best| CATALOG.offer(best.id).is_local()), "{:?}", picked.best);
+    // Without a time nothing is reckoned to its end, and nothing is barred by what it would come to.
+    let timeless = Asked::new("gpu", Work::default(), Rules::default());
+    let question = Question { budget: Some(project), ..timeless.question() };
+    assert_eq!(reasons("aws:ec2:us-east-1:p4d.24xlarge", &question), []);
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn request(ask: &MachinesAsk) -> MachinesRequest {
         ready_by: text(&ask.finish_by),
         max_usd: text(&ask.max_usd),
         hour_usd: text(&ask.hour_usd),
+        project: text(&ask.project),
         sort: ask.sort.clone(),
         descending: ask.down,
         barred: if ask.open_only { "hidden".into() } else { String::new() },
@@ -137,6 +138,9 @@ fn list(asked: &Asked, request: &MachinesRequest, ask: &MachinesAsk, json: bool,
         asked.need.says(),
         asked.machines.prices_say(now)
     ));
+    if let Some(budget) = &asked.budget {
+        note(format!("{}.", budget.says()));
+    }
     if picked.price_unknown > 0 {
         note(format!("{} more are left out because their price is not known.", picked.price_unknown));
     }

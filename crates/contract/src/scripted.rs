@@ -336,7 +336,7 @@ impl Training for Scripted {
     async fn quote(&self, cx: &Cx, spec: &RunSpec) -> Result<Quote> {
         check(cx, spec.curfew)?;
         let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
-        self.around("quote", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None })).await
+        self.around("quote", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None, longest: None })).await
     }
     async fn launch(&self, cx: &Cx, spec: &RunSpec) -> Result<RunHandle> {
         check(cx, spec.curfew)?;
@@ -427,7 +427,8 @@ impl Serving for Scripted {
     async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote> {
         check(cx, spec.curfew)?;
         let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
-        self.around("quote endpoint", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None })).await
+        self.around("quote endpoint", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None, longest: None }))
+            .await
     }
     async fn deploy(&self, cx: &Cx, spec: &EndpointSpec) -> Result<EndpointHandle> {
         check(cx, spec.curfew)?;

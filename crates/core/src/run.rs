@@ -4,6 +4,7 @@ use crate::curfew::Curfew;
 use crate::ids::{IntentId, RunId};
 use crate::machine::MachineRef;
 use crate::money::{Cost, HourlyRate, Money};
+use crate::project::Project;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -105,6 +106,9 @@ pub struct RunSpec {
     pub intent: IntentId,
     /// Who asked for it: `user` or `user@host`.
     pub owner: String,
+    /// What it is for, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Project>,
 }
 
 /// Something that a provider can be asked for with a run, beyond what all of them have.

@@ -205,7 +205,7 @@ impl Inner {
                 ask: false,
             });
         }
-        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None };
+        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None, longest: None };
         Ok(Checked { quote, code, environment })
     }
 

@@ -51,7 +51,8 @@ pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
     let jobs = app.engine().jobs().await?;
     let kept = app.engine().settings().await?.hour_usd.and_then(Usd::from_decimal);
     let trial = app.engine().trial_now();
-    let around = views::Around { jobs: &jobs, kept, trial: trial.as_ref(), now: shell.at() };
+    let projects = crate::views::train::projects(&app.engine().policy()?);
+    let around = views::Around { jobs: &jobs, kept, projects: &projects, trial: trial.as_ref(), now: shell.at() };
     let form = views::form(&request, &asked, around);
     let found = found(&request, &asked, &query.0, &app);
     Ok(Html::of(&Machines { shell, form, found }).into_response())

@@ -32,6 +32,8 @@ struct SlotPass {
     factor: f64,
     /// Prices above it are barred.
     cap: f64,
+    /// Totals above it are barred.
+    total_cap: f64,
 }
 
 /// Which of a list of slots fit.
@@ -63,7 +65,6 @@ pub(super) struct Pass<'p> {
     factor: f64,
     /// Picodollars; infinite: none.
     need_cap: f64,
-    total_cap: f64,
     no_quota: Vec<f32>,
     /// Class by class, type after type.
     times: Vec<ClassTimes>,
@@ -82,8 +83,11 @@ impl<'p> Pass<'p> {
         let limits = question.limits;
         let exact = |rate: Option<crate::Rate>| rate.map_or(f64::INFINITY, |r| r.pico() as f64);
         let (price_cap, spot_above) = (exact(limits.price_cap), exact(limits.spot_above));
+        let pico = |usd: Option<crate::Usd>| usd.map_or(f64::INFINITY, |u| u.pico() as f64);
+        let (own, budget) = (pico(question.need.max_usd), pico(question.budget.map(|b| b.left)));
         let slots = plan.slots.iter().zip(&plan.catalog.slots).enumerate().map(|(i, (s, slot))| {
-            let on_demand = slot.buy == crate::Buy::OnDemand && &*slot.cloud != "local";
+            let local = &*slot.cloud == "local";
+            let on_demand = slot.buy == crate::Buy::OnDemand && !local;
             SlotPass {
                 class: s.class,
                 barred: limits.slot_bars[i] != 0,
@@ -92,10 +96,13 @@ impl<'p> Pass<'p> {
                 fixed: s.fixed,
                 factor: s.factor,
                 cap: if on_demand { price_cap.min(spot_above) } else { price_cap },
+                total_cap: match (plan.timeless, local) {
+                    (true, _) => f64::INFINITY,
+                    (false, true) => own,
+                    (false, false) => own.min(budget),
+                },
             }
         });
-        let pico = |usd: Option<crate::Usd>| usd.map_or(f64::INFINITY, |u| u.pico() as f64);
-        let budget = pico(question.need.max_usd).min(pico(limits.rules().budget_left));
         let fitting = || plan.slots.iter().filter(|s| s.fits);
         let ends = |of: fn(&crate::plan::SlotPlan) -> f64| {
             fitting().map(of).fold((f64::INFINITY, 0.0_f64), |(low, high), x| (low.min(x), high.max(x)))
@@ -109,7 +116,6 @@ impl<'p> Pass<'p> {
             fixed: ends(|s| s.fixed),
             factor: ends(|s| s.factor).0,
             need_cap: pico(question.need.max_usd_per_hour),
-            total_cap: if plan.timeless { f64::INFINITY } else { budget },
             no_quota: vec![f32::INFINITY; plan.catalog.slots.len()],
             times: Vec::new(),
             bands: vec![None; plan.catalog.specs.len()],
@@ -318,7 +324,7 @@ impl<'p> Pass<'p> {
                 || s.barred
                 || t.barred
                 || price > s.cap
-                || money > self.total_cap
+                || money > s.total_cap
                 || units > left[usize::from(slot)]
                 || (any_missing && limits.missing.contains(&(number, slot)));
             if !barred && money < t.best.0 {

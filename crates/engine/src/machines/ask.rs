@@ -5,12 +5,15 @@ use super::facets::{self, Facet};
 use super::jobs::Job;
 use super::market::Machines;
 use crate::Engine;
-use crate::input::{FieldErrors, dollars, given};
+use crate::budget::Budget;
+use crate::input::{FieldErrors, dollars, given, project};
 use curfew_catalog::near::Near;
 use curfew_catalog::need::{BadWord, Clash};
-use curfew_catalog::{Assumptions, Barred, Explained, Need, Offer, Order, Picked, Question, Rates, Usd, Work};
+use curfew_catalog::{
+    Assumptions, Barred, BudgetLeft, Explained, Need, Offer, Order, Picked, Question, Rates, Usd, Work,
+};
 use curfew_core::curfew::CurfewSpec;
-use curfew_core::{Cx, Error, Result, Timestamp, say};
+use curfew_core::{Cx, Error, Project, Result, Timestamp, say};
 use jiff::SignedDuration;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +33,8 @@ pub struct MachinesRequest {
     pub max_usd: String,
     /// What an hour of the user's time is worth: "$50". Empty: as kept in the settings.
     pub hour_usd: String,
+    /// What the job is for; empty: what the job's script folder says.
+    pub project: String,
     /// Chosen facets: dimension and value.
     pub facets: Vec<(String, String)>,
     /// A new account's quotas are cautions and do not bar.
@@ -59,6 +64,12 @@ pub struct Asked {
     pub ready_at: Option<Timestamp>,
     /// What an hour of the user's time is worth.
     pub hourly_value: Option<Usd>,
+    /// What the job is for.
+    pub project: Option<Project>,
+    /// The budget with the least left, of those that hold for this user and project.
+    pub budget: Option<Budget>,
+    /// Whose it is, for a sentence.
+    whose: String,
     /// Words that were not understood.
     pub bad: Vec<BadWord>,
     /// Two things that cannot both be had.
@@ -93,11 +104,21 @@ const ORDERS: [(&str, Order); 8] = [
 impl Engine {
     /// Reads a question. Only a policy or a store that cannot be read is an error; all else is told in [`Asked`].
     pub async fn ask_machines(&self, cx: &Cx, request: &MachinesRequest) -> Result<Asked> {
-        let machines = self.machines(cx).await?;
+        let (machines, policy) = (self.machines(cx).await?, self.policy()?);
         let kept = if request.hour_usd.trim().is_empty() { self.settings().await?.hour_usd } else { None };
         let jobs = self.jobs().await?;
         let mut asked = Asked::new(machines, &jobs, request, kept.and_then(Usd::from_decimal), cx);
         asked.assume = self.assumptions().await?;
+        let dir = asked.job.as_ref().map(|j| j.dir.as_path());
+        asked.project = project(given(Some(&request.project)), dir).unwrap_or_else(|e| {
+            let at_job = e.field() == Some("dir");
+            asked.wrong.push(if at_job { e.at("job") } else { e });
+            None
+        });
+        let budgets = &policy.monthly_budget_usd;
+        let holding = self.budgets(cx, budgets, &crate::who(), asked.project.as_ref(), None).await?;
+        asked.budget = holding.into_iter().next();
+        asked.whose = asked.budget.as_ref().map_or_else(String::new, Budget::whose);
         Ok(asked)
     }
 }
@@ -183,6 +204,9 @@ impl Asked {
             assume: Assumptions::default(),
             ready_at,
             hourly_value,
+            project: None,
+            budget: None,
+            whose: String::new(),
             bad: reading.bad,
             clashes: reading.clashes,
             wrong,
@@ -206,11 +230,18 @@ impl Asked {
             assume: &self.assume,
             time_left_ms: self.ready_at.map(left),
             hourly_value: self.hourly_value,
+            budget: self.budget_left(),
             order: self.order,
             descending: self.descending,
             barred: self.barred,
             take,
         }
+    }
+    fn budget_left(&self) -> Option<BudgetLeft<'_>> {
+        let budget = self.budget.as_ref()?;
+        // An amount that does not fit is more than anything costs.
+        let left = Usd::from_decimal(budget.left())?;
+        Some(BudgetLeft { left, whose: &self.whose, rule: budget.rule() })
     }
     /// The first rows and the marked ones. Two things that exclude each other have no answer.
     pub fn pick(&self, take: usize) -> Picked {

@@ -5,10 +5,10 @@ use crate::Engine;
 use curfew_catalog::cache::{self, Status};
 use curfew_catalog::limits::new_account_levels;
 use curfew_catalog::{
-    Accelerator, Arch, Builder, Buy, Catalog, Limits, NewOffer, Note, Offer, Rate, Rules, Seen, Slot, Spec, Usd,
-    Vocabulary, snapshot,
+    Accelerator, Arch, Builder, Buy, Catalog, Limits, NewOffer, Note, Offer, Rate, Rules, Seen, Slot, Spec, Vocabulary,
+    snapshot,
 };
-use curfew_core::policy::{Budgets, Policy};
+use curfew_core::policy::Policy;
 use curfew_core::provider::Machine;
 use curfew_core::{Cx, Error, ErrorKind, MachineRef, Result, Timestamp, say};
 use jiff::civil::Date;
@@ -36,7 +36,6 @@ pub struct Machines {
 pub(crate) struct Stamp {
     files: [Option<(SystemTime, u64)>; 2],
     policy: Policy,
-    budget_left: Option<Usd>,
     told: Arc<Told>,
     here: Option<Machine>,
     /// Ages are told in the notes, so they are told anew now and then.
@@ -103,15 +102,12 @@ impl Machines {
 }
 
 impl Engine {
-    /// The market as it is now. Made once, and again only when the price files, the policy, the budget or this computer
-    /// change.
+    /// The market as it is now. Made once, and again only when the price files, the policy or this computer change.
     pub async fn machines(&self, cx: &Cx) -> Result<Arc<Machines>> {
         let policy = self.policy()?;
-        let budget_left = self.budget_left(cx, &policy.monthly_budget_usd).await?;
         let stamp = Stamp {
             files: files(&self.home.prices()),
             policy,
-            budget_left,
             told: self.told().await?,
             here: self.this_computer(cx).await,
             hour: cx.now().as_second().div_euclid(3600),
@@ -137,41 +133,6 @@ impl Engine {
         let found = local.offers()?.machines(cx).await;
         found.map_err(|e| tracing::warn!(error = ?e, "this computer could not be read")).ok()?.items.into_iter().next()
     }
-    /// What is left of this month's budget of this user and of the team, the smaller of the two; `None`: no budget.
-    async fn budget_left(&self, cx: &Cx, budgets: &Budgets) -> Result<Option<Usd>> {
-        let who = crate::who();
-        let user = who.split('@').next().unwrap_or(&who);
-        let own = budgets.people.get(&who).or_else(|| budgets.people.get(user)).copied();
-        if own.is_none() && budgets.team.is_none() {
-            return Ok(None);
-        }
-        let (mine, all) = self.spent_this_month(cx, &who).await?;
-        let left = |budget: Option<Decimal>, spent: Decimal| budget.map(|b| (b - spent).max(Decimal::ZERO));
-        let least = [left(own, mine), left(budgets.team, all)].into_iter().flatten().min();
-        Ok(least.and_then(Usd::from_decimal))
-    }
-    /// Dollars that runs and endpoints begun this month have cost, as last seen: this user's, and everybody's.
-    async fn spent_this_month(&self, cx: &Cx, who: &str) -> Result<(Decimal, Decimal)> {
-        let month = |t: Timestamp| {
-            let date = t.to_zoned(cx.clock().zone()).date();
-            (date.year(), date.month())
-        };
-        let now = month(cx.now());
-        let runs = self.store.runs().await?.into_iter();
-        let runs = runs.filter_map(|r| r.status.map(|s| (r.spec.owner, s.created, s.so_far)));
-        let endpoints = self.store.endpoints().await?.into_iter();
-        let endpoints = endpoints.filter_map(|e| e.status.map(|s| (e.spec.owner, s.created, s.so_far)));
-        let (mut mine, mut all) = (Decimal::ZERO, Decimal::ZERO);
-        for (owner, created, so_far) in runs.chain(endpoints) {
-            let dollars = so_far.amount().map(curfew_core::Money::amount);
-            let Some(usd) = dollars.filter(|_| month(created) == now) else { continue };
-            all += usd;
-            if owner == who {
-                mine += usd;
-            }
-        }
-        Ok((mine, all))
-    }
 }
 
 fn files(folder: &Path) -> [Option<(SystemTime, u64)>; 2] {
@@ -193,7 +154,6 @@ fn make(stamp: &Stamp, folder: &Path, now: Timestamp) -> Machines {
         policy: stamp.policy.clone(),
         quotas: new_account_levels().into_iter().chain(stamp.told.quotas.iter().cloned()).collect(),
         defaults_bar,
-        budget_left: stamp.budget_left,
         offered: stamp.told.types.iter().map(|t| (place(t), t.machines.iter().cloned().collect())).collect(),
         placement: stamp
             .told
