@@ -2,8 +2,9 @@
 
 use curfew_catalog::limits::new_account_levels;
 use curfew_catalog::{
-    Assumptions, Band, Barred, BudgetLeft, Builder, Buy, Catalog, Limits, Need, NewOffer, Order, Question, QuotaLevel,
-    QuotaOrigin, Rate, Rates, Rules, Seen, Slot, Spec, Term, Trial, Usd, Vocabulary, WayOut, Work, snapshot,
+    Assumptions, Band, Barred, BudgetLeft, Builder, Buy, Catalog, Interruptions, Limits, Need, NewOffer, Order,
+    Question, QuotaLevel, QuotaOrigin, Rate, Rates, Rules, Saving, Seen, Slot, Spec, SpotSeen, Term, Trial, Usd,
+    Vocabulary, WayOut, Work, snapshot,
 };
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -214,11 +215,27 @@ fn a_managed_spot_saving_of_ones_own_makes_an_estimate() {
     let charge =
         |asked: &Asked| format!("{:?}", CATALOG.row(&asked.question(), id).charge.rate().map(|r| r.to_string()));
     assert_eq!(charge(&asked), "Some(\"1.408\")");
-    asked.assume.managed_spot_saving = Some(("0.65".parse().unwrap(), 4));
+    let seen = |name: &str, fraction: &str, runs| SpotSeen {
+        cloud: "aws".into(),
+        name: name.into(),
+        saving: Some(Saving { fraction: fraction.parse().unwrap(), runs }),
+        interruptions: None,
+    };
+    let explain = |asked: &Asked| asked.explain("aws:sagemaker:us-east-1:ml.g5.xlarge:training:spot");
+    // Another family's is not borrowed, nor another cloud's.
+    asked.assume.spot = vec![seen("ml.m5", "0.9", 2), SpotSeen { cloud: "gcp".into(), ..seen("ml.g5", "0.9", 2) }];
+    assert_eq!(charge(&asked), "Some(\"1.408\")");
+    // The family's holds until there is one of the type.
+    asked.assume.spot.push(seen("ml.g5", "0.5", 3));
+    assert_eq!(charge(&asked), "Some(\"0.704\")");
+    assert!(explain(&asked).contains("on demand less the 50 % that your 3 past runs on ml.g5 machines saved"));
+    asked.assume.spot.push(seen("ml.g5.xlarge", "0.65", 4));
     assert_eq!(charge(&asked), "Some(\"0.4928\")");
-    assert!(
-        asked
-            .explain("aws:sagemaker:us-east-1:ml.g5.xlarge:training:spot")
-            .contains("on demand less the 65 % that your 4")
-    );
+    assert!(explain(&asked).contains("on demand less the 65 % that your 4 past runs on ml.g5.xlarge saved"));
+    assert!(explain(&asked).contains("0.05 interruptions an hour (assumed)"));
+    // Interruptions by the same rule; each by itself, since a type's runs may tell only one of them.
+    let often = Interruptions { seen: 3, trained_ms: 6 * 3_600_000, runs: 5 };
+    asked.assume.spot.push(SpotSeen { saving: None, interruptions: Some(often), ..seen("ml.g5", "0", 0) });
+    let says = "0.5 interruptions an hour (3 in the 6 h 00 m that your 5 past runs on ml.g5 machines trained)";
+    assert!(explain(&asked).contains(says), "{}", explain(&asked));
 }

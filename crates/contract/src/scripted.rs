@@ -161,6 +161,12 @@ impl Scripted {
             edit(status);
         }
     }
+    /// Changes what is seen of an endpoint in any way.
+    pub fn edit_endpoint(&self, id: &EndpointId, edit: impl FnOnce(&mut EndpointStatus)) {
+        if let Some((_, status)) = self.world().endpoints.get_mut(id) {
+            edit(status);
+        }
+    }
     /// Every run, with what was asked for.
     pub fn runs(&self) -> Vec<(RunSpec, RunStatus)> {
         self.world().runs.values().cloned().collect()
@@ -353,6 +359,7 @@ impl Training for Scripted {
             curfew: Some(Curfew { at: spec.curfew, enforcer: self.enforcer.clone() }),
             rate: self.rate(cx.now()),
             so_far: Cost::Unknown { why: "the script does not add up".into() },
+            spot: None,
         };
         self.around("launch", |world| {
             if world.runs.get(&spec.id).is_some_and(|(there, _)| there.intent != spec.intent) {

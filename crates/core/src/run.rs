@@ -164,6 +164,20 @@ pub struct RunStatus {
     pub rate: Cost<HourlyRate>,
     /// What it has cost.
     pub so_far: Cost<Money>,
+    /// On a spot machine, once it has ended and the provider tells: what of its time was billed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot: Option<SpotUse>,
+}
+
+/// What a run on a spot machine came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpotUse {
+    /// Seconds that it trained.
+    pub trained_s: u64,
+    /// Seconds that were billed for it, at the price on demand.
+    pub billed_s: u64,
+    /// How often its machine was taken away.
+    pub interruptions: u32,
 }
 
 /// A run as its provider knows it.

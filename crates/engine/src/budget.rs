@@ -4,7 +4,7 @@
 //! launches in a row would each see the whole of what is left.
 
 use crate::Engine;
-use crate::store::EndpointRow;
+use crate::store::{EndpointRow, Spent};
 use curfew_core::endpoint::EndpointSpec;
 use curfew_core::error::Bill;
 use curfew_core::policy::{Budgets, Policy};
@@ -174,6 +174,17 @@ impl Engine {
             let status = row.status.map(|s| (s.created, s.state.is_over(), s.rate, s.so_far));
             let (spent, promised, unknown) = this_month(cx, status, &spec.machine, spec.curfew);
             let (owner, project, intent) = (spec.owner, spec.project, spec.intent);
+            all.push(Spending { owner, project, intent, spent, promised, unknown });
+        }
+        let zoned = cx.now().to_zoned(cx.clock().zone());
+        let month =
+            zoned.first_of_month().and_then(|day| day.start_of_day()).map_or(zoned.timestamp(), |z| z.timestamp());
+        for Spent { intent, owner, project, machine, created, so_far } in self.store.spent(month).await? {
+            if all.iter().any(|one| one.intent == intent) {
+                continue;
+            }
+            let gone = Cost::NotBilled { note: String::new() };
+            let (spent, promised, unknown) = this_month(cx, Some((created, true, gone, so_far)), &machine, cx.now());
             all.push(Spending { owner, project, intent, spent, promised, unknown });
         }
         Ok(all)

@@ -4,6 +4,7 @@ use crate::tests::Stage;
 use crate::{DeployRequest, Engine, LaunchRequest};
 use curfew_contract::scripted::Scripted;
 use curfew_core::error::Bill;
+use curfew_core::provider::Serving;
 use curfew_core::run::RunState;
 use curfew_core::{Clock as _, Cost, Error, ErrorKind, Money};
 use jiff::SignedDuration;
@@ -238,4 +239,39 @@ async fn the_picker_counts_by_the_project_of_the_question_or_of_the_jobs_folder(
     let asked = engine.ask_machines(&engine.cx(), &MachinesRequest { job, ..ask("") }).await.unwrap();
     assert_eq!(asked.project.as_ref().map(|p| p.as_str()), Some("vision"));
     assert!(asked.budget.is_some());
+}
+
+#[tokio::test]
+async fn what_was_removed_stays_spent_and_so_does_an_endpoint_made_anew() {
+    let stage = stage("[monthly_budget_usd.projects]\nvision = 10\n");
+    let engine = stage.process(true);
+    let cx = engine.cx();
+    spend(&stage, &engine, Some("vision"), 6).await;
+    let left = async || {
+        let ask = crate::machines::MachinesRequest { project: "vision".into(), ..Default::default() };
+        let budget = engine.ask_machines(&engine.cx(), &ask).await.unwrap().budget.unwrap();
+        (budget.left().to_string(), budget.unknown)
+    };
+    assert_eq!(left().await, ("4".into(), 0));
+    let run = engine.runs(&cx, false).await.unwrap()[0].spec.id.clone();
+    engine.remove(&cx, &engine.run_key(&run).await.unwrap()).await.unwrap();
+    assert!(engine.runs(&cx, false).await.unwrap().is_empty());
+    assert_eq!(left().await, ("4".into(), 0));
+    // An endpoint that ended, and another of the same name.
+    let deploy = async || {
+        let request = deploy_request(&stage, "iris", "30m", Some("vision"));
+        let (endpoint, _) = engine.plan_deploy(&cx, &request).await.unwrap();
+        engine.deploy(&cx, &endpoint).await.unwrap();
+        endpoint.id
+    };
+    let id = deploy().await;
+    let (amount, as_of) = (Money::usd(Decimal::ONE), stage.clock.now());
+    stage.cloud.edit_endpoint(&id, |s| s.so_far = Cost::Estimated { amount, as_of, basis: "script".into() });
+    engine.stop_endpoint(&cx, &id, "you stopped it").await.unwrap();
+    assert_eq!(left().await, ("3".into(), 0));
+    // Removed elsewhere, and not looked at since.
+    Serving::delete(&stage.cloud, &cx, &id.into()).await.unwrap();
+    deploy().await;
+    // 10 less 6 and 1 spent, and half a dollar promised; what the new one has cost is not known yet.
+    assert_eq!(left().await, ("2.50".into(), 1));
 }

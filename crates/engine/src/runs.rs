@@ -425,6 +425,7 @@ pub(crate) fn not_begun(now: Timestamp) -> RunStatus {
         curfew: None,
         rate: Cost::Unknown { why: "not seen yet".into() },
         so_far: Cost::Unknown { why: "not seen yet".into() },
+        spot: None,
     }
 }
 

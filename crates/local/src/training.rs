@@ -367,6 +367,7 @@ impl Inner {
             curfew: Some(Curfew { at: curfew, enforcer: Enforcer::Supervisor }),
             rate: if over { Settings::idle_rate() } else { self.rate() },
             so_far: self.so_far(worked),
+            spot: None,
         }))
     }
 }

@@ -89,6 +89,7 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
             curfew: going.then(|| Curfew { at: at(215), enforcer }),
             rate: free(),
             so_far: free(),
+            spot: None,
         },
         place: "This computer".into(),
         lab: None,

@@ -29,7 +29,6 @@ struct SlotPass {
     managed: bool,
     disk: f64,
     fixed: f64,
-    factor: f64,
     /// Prices above it are barred.
     cap: f64,
     /// Totals above it are barred.
@@ -62,7 +61,6 @@ pub(super) struct Pass<'p> {
     /// Least and most of the slots' disk and transfer.
     disk: (f64, f64),
     fixed: (f64, f64),
-    factor: f64,
     /// Picodollars; infinite: none.
     need_cap: f64,
     no_quota: Vec<f32>,
@@ -94,7 +92,6 @@ impl<'p> Pass<'p> {
                 managed: s.managed,
                 disk: s.disk,
                 fixed: s.fixed,
-                factor: s.factor,
                 cap: if on_demand { price_cap.min(spot_above) } else { price_cap },
                 total_cap: match (plan.timeless, local) {
                     (true, _) => f64::INFINITY,
@@ -114,7 +111,6 @@ impl<'p> Pass<'p> {
             places: (0..plan.catalog.patterns.len()).map(|_| None).collect(),
             disk: ends(|s| s.disk),
             fixed: ends(|s| s.fixed),
-            factor: ends(|s| s.factor).0,
             need_cap: pico(question.need.max_usd_per_hour),
             no_quota: vec![f32::INFINITY; plan.catalog.slots.len()],
             times: Vec::new(),
@@ -188,7 +184,8 @@ impl<'p> Pass<'p> {
     fn count(&mut self, spec: usize) -> bool {
         let places = self.places_of(spec).map_or(0, |p| p.count);
         let e = &self.catalog.extremes[spec];
-        let spot = (e.spot.0.min(e.managed.0 * self.factor), e.spot.1.max(e.managed.1));
+        let factor = self.plan.spot_on(spec).factor;
+        let spot = (e.spot.0.min(e.managed.0 * factor), e.spot.1.max(e.managed.1));
         let (least, most) = match self.plan.question.need.spot {
             Some(true) => spot,
             Some(false) => e.firm,
@@ -200,7 +197,7 @@ impl<'p> Pass<'p> {
         } else if places > 0 && (e.unknown || most > self.need_cap) {
             fitting = 0;
             self.each(spec, |row, slot, listed| {
-                let price = self.price(row, listed, &self.slots[usize::from(slot)]);
+                let price = self.price(row, listed, &self.slots[usize::from(slot)], factor);
                 fitting += usize::from(self.within_cap(price));
                 unpriced += usize::from(price.is_nan());
             });
@@ -218,14 +215,14 @@ impl<'p> Pass<'p> {
     }
     /// The price to reckon with, in picodollars; NaN where it is not known.
     #[inline]
-    fn price(&self, row: u32, listed: i64, slot: &SlotPass) -> f64 {
+    fn price(&self, row: u32, listed: i64, slot: &SlotPass, factor: f64) -> f64 {
         if listed != UNKNOWN {
             return listed as f64;
         }
         if !slot.managed {
             return f64::NAN;
         }
-        self.catalog.ceilings.get(&row).map_or(f64::NAN, |&c| c as f64 * slot.factor)
+        self.catalog.ceilings.get(&row).map_or(f64::NAN, |&c| c as f64 * factor)
     }
     /// Times and bounds of a type, class by class.
     fn outlook(&mut self, spec: usize) -> Outlook {
@@ -235,7 +232,8 @@ impl<'p> Pass<'p> {
         let work = if plan.timeless { None } else { question.work.band_on(&self.catalog.specs[spec]) };
         self.bands[spec] = work;
         let e = &self.catalog.extremes[spec];
-        let spot = (e.spot.0.min(e.managed.0 * self.factor), e.spot.1.max(e.managed.1));
+        let here = plan.spot_on(spec);
+        let spot = (e.spot.0.min(e.managed.0 * here.factor), e.spot.1.max(e.managed.1));
         // Sums in another order round differently: a hair below is still a bound.
         let below = |x: f64| x - x.abs() * 1e-12;
         let above = |x: f64| x + x.abs() * 1e-12;
@@ -256,7 +254,7 @@ impl<'p> Pass<'p> {
                 continue;
             }
             if let Some(work) = work {
-                let (billed_ms, done_ms) = plan.times_expected(work.ms, class);
+                let (billed_ms, done_ms) = plan.times_expected(work.ms, here.interruptions_an_hour, class);
                 t.hours = billed_ms as f64 / 3_600_000.0;
                 t.done_ms = done_ms;
                 t.waiting = value * (done_ms as f64 / 3_600_000.0);
@@ -309,12 +307,13 @@ impl<'p> Pass<'p> {
         let spec_barred = limits.spec_bars[spec] != 0;
         let (left, units) = limits.left_of(spec).unwrap_or((&self.no_quota, 0.0));
         let any_missing = !limits.missing.is_empty();
+        let factor = self.plan.spot_on(spec).factor;
         let number = outlook.spec;
         let of_spec = self.spec_key(spec);
         let (sign, timeless) = (if question.descending { -1.0 } else { 1.0 }, self.plan.timeless);
         self.each(spec, |row, slot, listed| {
             let s = &self.slots[usize::from(slot)];
-            let price = self.price(row, listed, s);
+            let price = self.price(row, listed, s, factor);
             if !self.within_cap(price) {
                 return;
             }
@@ -378,8 +377,9 @@ impl<'p> Pass<'p> {
             if !(no_time || e.unknown || plan.question.order == Order::DoneIn) {
                 continue;
             }
+            let factor = plan.spot_on(spec).factor;
             self.each(spec, |row, slot, listed| {
-                let price = self.price(row, listed, &self.slots[usize::from(slot)]);
+                let price = self.price(row, listed, &self.slots[usize::from(slot)], factor);
                 let keyless = no_time
                     || match plan.question.order {
                         Order::Best | Order::Money | Order::PerHour => price.is_nan(),

@@ -265,7 +265,7 @@ impl Asked {
     /// What can be narrowed down further, with counts under everything else that was asked.
     pub fn facets(&self) -> Vec<Facet> {
         if self.clashes.is_empty() {
-            facets::count(self.machines.catalog(), &self.plain, &self.chosen)
+            facets::count(self.machines.catalog(), &self.plain, &self.assume, &self.chosen)
         } else {
             Vec::new()
         }
