@@ -225,7 +225,9 @@ impl Engine {
         if most.amount() <= least.left() {
             return Ok(());
         }
-        let lasts = format!("{price} an hour for {}", say::duration(time));
+        // Up to the next minute: a ceiling of 3 h 59 m 59 s is one of four hours to a person.
+        let minutes = SignedDuration::from_mins(time.as_secs().saturating_add(59) / 60);
+        let lasts = format!("{price} an hour for {}", say::duration(minutes));
         let moves = wanted.field == "curfew";
         let next = match affordable(least.left(), an_hour) {
             Some(time) if moves => format!("Give it a curfew of {time} or less from now"),
