@@ -535,3 +535,24 @@ async fn what_no_budget_pays_for_is_refused_at_the_machine_and_the_form_knows_th
     let (_, page) = stage.get(&to.unwrap()).await;
     assert!(page.contains("Project") && page.contains("vision"));
 }
+
+#[tokio::test]
+async fn of_several_accounts_the_picker_hands_on_the_chosen_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let account = |id: &str| Arc::new(Scripted::new("aws").of_account(id));
+    let providers: Vec<Arc<dyn Provider>> = vec![account("111"), account("222")];
+    let engine = Engine::open(Home::at(dir.path()), providers, Arc::new(Still)).unwrap();
+    let panel = router(App::new(engine, Arc::new(Browser)));
+    let get = async |path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        read(panel.clone().oneshot(request).await.unwrap()).await.2
+    };
+    let page = get("/machines?lenient=1&words=g5.xlarge+on+demand").await;
+    assert!(page.contains("<option value=\"\">the first: aws · 111</option>"), "{page}");
+    assert!(page.contains("machine=aws%40111%3A"), "the first where none is chosen");
+    let page = get("/machines?lenient=1&words=g5.xlarge+on+demand&account=222").await;
+    assert!(page.contains("<option value=\"222\" selected>aws · 222</option>"), "{page}");
+    assert!(page.contains("machine=aws%40222%3A") && !page.contains("machine=aws%40111%3A"));
+    let page = get("/machines?account=333").await;
+    assert!(page.contains("id=\"account-wrong\">No account “333” is connected."), "{page}");
+}

@@ -143,7 +143,7 @@ pub(crate) enum MachinesVerb {
     Ask {
         /// aws:sagemaker:us-east-1:ml.g5.xlarge
         machine: String,
-        /// Which account [default: the only one of its cloud]
+        /// Which account [default: the first of its cloud]
         #[arg(long)]
         account: Option<String>,
     },
@@ -172,6 +172,9 @@ pub(crate) struct MachinesAsk {
     /// What an hour of your time is worth
     #[arg(long, value_name = "USD")]
     pub(crate) hour_usd: Option<String>,
+    /// For which account, where its cloud has several here [default: the first]
+    #[arg(long)]
+    pub(crate) account: Option<String>,
     /// What it is for: this project's budget holds [default: what --for DIR/curfew.toml says]
     #[arg(long, value_name = "NAME")]
     pub(crate) project: Option<String>,

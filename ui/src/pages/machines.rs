@@ -37,6 +37,10 @@ pub struct Form {
     pub ready_by: Field,
     /// The most it may cost.
     pub max_usd: Field,
+    /// The account, where a cloud has several here.
+    pub account: Field,
+    /// Accounts to choose from.
+    pub accounts: Vec<(String, Name)>,
     /// What the job is for.
     pub project: Field,
     /// The policy's projects.

@@ -35,6 +35,7 @@ pub fn request(fields: &Fields) -> MachinesRequest {
         max_usd: text("max_usd"),
         hour_usd: text("hour_usd"),
         project: text("project"),
+        account: text("account"),
         facets: chosen.collect(),
         lenient: fields.on("lenient"),
         sort: text("sort"),
@@ -58,6 +59,7 @@ pub fn query(request: &MachinesRequest) -> String {
     add("max_usd", &request.max_usd);
     add("hour_usd", &request.hour_usd);
     add("project", &request.project);
+    add("account", &request.account);
     for (facet, value) in &request.facets {
         add(&format!("facet-{facet}"), value);
     }
@@ -112,6 +114,8 @@ pub fn form(request: &MachinesRequest, asked: &Asked, around: Around<'_>) -> For
         ready_by: field("ready_by", &request.ready_by),
         max_usd: field("max_usd", &request.max_usd),
         hour_usd: field("hour_usd", &request.hour_usd),
+        account: field("account", &request.account),
+        accounts: asked.accounts.iter().map(|a| (a.account.0.clone(), Name::from(&a.title))).collect(),
         project: field("project", &request.project),
         projects: projects.to_vec(),
         hour_default: kept.map_or_else(|| "not counted".into(), |usd| usd.to_money().to_string()),
@@ -138,6 +142,7 @@ fn wrongs(request: &MachinesRequest, asked: &Asked) -> Vec<(&'static str, String
         ("max_usd", of("max_usd")),
         ("hour_usd", of("hour_usd")),
         ("project", of("project")),
+        ("account", of("account")),
     ]
 }
 
@@ -299,7 +304,7 @@ fn use_href(asked: &Asked, offer: &Offer<'_>) -> String {
     let serves = matches!(offer.slot.component.as_deref(), Some("hosting" | "prediction"));
     let page = if serves { "/endpoints" } else { "/train" };
     let mut text = form_urlencoded::Serializer::new(String::new());
-    text.append_pair("machine", &launch_key(offer));
+    text.append_pair("machine", &launch_key(asked, offer));
     if let Some(project) = &asked.project {
         text.append_pair("project", project.as_str());
     }
@@ -312,9 +317,13 @@ fn use_href(asked: &Asked, offer: &Offer<'_>) -> String {
     format!("{page}?{}", text.finish())
 }
 
-/// The machine as the launcher takes it: without SageMaker's component, which the verb itself says.
-fn launch_key(offer: &Offer<'_>) -> String {
-    let key = offer.key();
+/// The machine as the launcher takes it: with its account where there are several, and without SageMaker's component,
+/// which the verb itself says.
+fn launch_key(asked: &Asked, offer: &Offer<'_>) -> String {
+    let (cloud, mut key) = (&offer.slot.cloud, offer.key());
+    if let Some(account) = asked.account_at(cloud) {
+        key = key.replacen(&**cloud, &format!("{cloud}@{account}"), 1);
+    }
     match offer.slot.component.as_deref().filter(|_| &*offer.slot.service == "sagemaker") {
         Some(component) => key.replacen(&format!(":{component}"), "", 1),
         None => key,

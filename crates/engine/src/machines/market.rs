@@ -10,7 +10,7 @@ use curfew_catalog::{
 };
 use curfew_core::policy::Policy;
 use curfew_core::provider::Machine;
-use curfew_core::{Cx, Error, ErrorKind, MachineRef, Result, Timestamp, say};
+use curfew_core::{AccountId, CloudId, Cx, Error, ErrorKind, MachineRef, Result, Timestamp, say};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::path::Path;
@@ -37,6 +37,8 @@ pub(crate) struct Stamp {
     files: [Option<(SystemTime, u64)>; 2],
     policy: Policy,
     told: Arc<Told>,
+    /// Whose quotas and scores hold, for each cloud of which there is an account.
+    accounts: Vec<(CloudId, AccountId)>,
     here: Option<Machine>,
     /// Ages are told in the notes, so they are told anew now and then.
     hour: i64,
@@ -102,13 +104,18 @@ impl Machines {
 }
 
 impl Engine {
-    /// The market as it is now. Made once, and again only when the price files, the policy or this computer change.
+    /// The market for the first account of each cloud.
     pub async fn machines(&self, cx: &Cx) -> Result<Arc<Machines>> {
+        self.machines_for(cx, None).await
+    }
+    /// The market as it is now for an account; of other clouds, for their first one. Made once, and again only when the price files, the policy or this computer change.
+    pub(crate) async fn machines_for(&self, cx: &Cx, account: Option<&AccountId>) -> Result<Arc<Machines>> {
         let policy = self.policy()?;
         let stamp = Stamp {
             files: files(&self.home.prices()),
             policy,
             told: self.told().await?,
+            accounts: self.accounts_that_hold(account),
             here: self.this_computer(cx).await,
             hour: cx.now().as_second().div_euclid(3600),
         };
@@ -125,6 +132,17 @@ impl Engine {
         })?;
         *shelf = Some((stamp, market.clone()));
         Ok(market)
+    }
+    fn accounts_that_hold(&self, chosen: Option<&AccountId>) -> Vec<(CloudId, AccountId)> {
+        let mut all: Vec<(CloudId, AccountId)> = Vec::new();
+        for provider in self.providers().iter().filter(|p| p.market().is_some()) {
+            match all.iter_mut().find(|(cloud, _)| cloud == provider.cloud()) {
+                Some((_, holds)) if Some(provider.account()) == chosen => *holds = provider.account().clone(),
+                Some(_) => {}
+                None => all.push((provider.cloud().clone(), provider.account().clone())),
+            }
+        }
+        all
     }
     /// This computer as its provider describes it; `None` where there is none, or it cannot be asked.
     async fn this_computer(&self, cx: &Cx) -> Option<Machine> {
@@ -150,16 +168,26 @@ fn make(stamp: &Stamp, folder: &Path, now: Timestamp) -> Machines {
     }
     let catalog = builder.build();
     let words = Vocabulary::new(&catalog);
+    // What an account told says nothing of another; of a cloud without an account here, what was told last still helps.
+    let holds = |cloud: &str, of: &str| {
+        let mine = stamp.accounts.iter().find(|(c, _)| c.as_str() == cloud);
+        mine.is_none_or(|(c, account)| of == format!("{c} {account}"))
+    };
+    let told = stamp.told.quotas.iter().filter(|(of, q)| holds(&q.cloud, of)).map(|(_, q)| q.clone());
+    let told: Vec<_> = told.collect();
+    let scored = |account: Option<&AccountId>| {
+        account.is_some_and(|a| stamp.accounts.is_empty() || stamp.accounts.iter().any(|(_, holds)| holds == a))
+    };
     let rules = |defaults_bar| Rules {
         policy: stamp.policy.clone(),
-        quotas: new_account_levels().into_iter().chain(stamp.told.quotas.iter().cloned()).collect(),
+        quotas: new_account_levels().into_iter().chain(told.iter().cloned()).collect(),
         defaults_bar,
         offered: stamp.told.types.iter().map(|t| (place(t), t.machines.iter().cloned().collect())).collect(),
         placement: stamp
             .told
             .scores
             .iter()
-            .filter(|s| s.holds(now))
+            .filter(|s| s.holds(now) && scored(s.account.as_ref()))
             .map(|s| ((s.machine.clone(), s.region.clone()), s.score))
             .collect(),
     };

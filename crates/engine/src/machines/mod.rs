@@ -18,7 +18,7 @@ mod tests;
 mod told;
 mod trial;
 
-pub use ask::{Asked, MachinesRequest, hourly_value};
+pub use ask::{AccountChoice, Asked, MachinesRequest, hourly_value};
 pub use facets::{Facet, FacetOption};
 pub use jobs::{Job, TrialRecord};
 pub use market::Machines;
