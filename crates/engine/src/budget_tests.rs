@@ -6,7 +6,7 @@ use curfew_contract::scripted::Scripted;
 use curfew_core::error::Bill;
 use curfew_core::provider::Serving;
 use curfew_core::run::RunState;
-use curfew_core::{Clock as _, Cost, Error, ErrorKind, Money};
+use curfew_core::{Clock as _, Cost, Error, ErrorKind, Money, Project};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 
@@ -80,7 +80,7 @@ async fn a_launch_over_the_projects_budget_is_refused_with_what_is_left_and_what
     assert_eq!(stage.cloud.calls_of("launch"), 1, "only what was spent above");
     // What fits is let through, exactly to the cent; and it carries the project as the policy names it.
     let (spec, quote) = engine.plan_run(&cx, &request(&stage, "3h", Some("vision"))).await.unwrap();
-    assert_eq!(spec.project.as_ref().map(|p| p.as_str()), Some("Vision"));
+    assert_eq!(spec.project.as_ref().map(Project::as_str), Some("Vision"));
     assert!(quote.cautions.is_empty(), "{:?}", quote.cautions);
     // Another project's money is not touched by it, and neither is one of no project.
     engine.plan_run(&cx, &request(&stage, "4h", Some("nlp"))).await.unwrap();
@@ -194,15 +194,15 @@ async fn a_folder_says_its_project_and_what_is_deployed_has_that_of_its_run() {
     // Kept in the store, and seen by another process.
     let other = stage.process(true);
     let seen = other.run(&cx, &spec.id).await.unwrap();
-    assert_eq!(seen.spec.project.as_ref().map(|p| p.as_str()), Some("vision"));
+    assert_eq!(seen.spec.project.as_ref().map(Project::as_str), Some("vision"));
     let of_run = |project: Option<&str>| DeployRequest {
         model: spec.id.to_string(),
         ..deploy_request(&stage, "iris", "1h", project)
     };
     let (endpoint, _) = other.plan_deploy(&cx, &of_run(None)).await.unwrap();
-    assert_eq!(endpoint.project.as_ref().map(|p| p.as_str()), Some("vision"));
+    assert_eq!(endpoint.project.as_ref().map(Project::as_str), Some("vision"));
     let (endpoint, _) = other.plan_deploy(&cx, &of_run(Some("demo"))).await.unwrap();
-    assert_eq!(endpoint.project.as_ref().map(|p| p.as_str()), Some("demo"));
+    assert_eq!(endpoint.project.as_ref().map(Project::as_str), Some("demo"));
     let wrong = other.plan_deploy(&cx, &of_run(Some("a<b"))).await.unwrap_err().into_first();
     assert_eq!(wrong.field(), Some("project"));
 }
@@ -219,7 +219,7 @@ async fn the_picker_counts_by_the_project_of_the_question_or_of_the_jobs_folder(
         let offer = asked.machines.find("aws:ec2:us-east-1:p4d.24xlarge").unwrap();
         let tags: Vec<_> =
             asked.explain(&offer).reasons.into_iter().filter(|r| r.code == "budget").map(|r| r.tag).collect();
-        (tags, asked.budget.map(|b| b.says()), asked.wrong.iter().map(|e| e.field()).collect::<Vec<_>>().len())
+        (tags, asked.budget.map(|b| b.says()), asked.wrong.len())
     };
     let (tags, says, _) = budget("vision").await;
     assert_eq!(tags, ["over the $3.00 left for project “vision”"]);
@@ -237,7 +237,7 @@ async fn the_picker_counts_by_the_project_of_the_question_or_of_the_jobs_folder(
     engine.run(&cx, &spec.id).await.unwrap();
     let job = stage.dir.path().join("iris").display().to_string();
     let asked = engine.ask_machines(&engine.cx(), &MachinesRequest { job, ..ask("") }).await.unwrap();
-    assert_eq!(asked.project.as_ref().map(|p| p.as_str()), Some("vision"));
+    assert_eq!(asked.project.as_ref().map(Project::as_str), Some("vision"));
     assert!(asked.budget.is_some());
 }
 

@@ -126,6 +126,12 @@ pub(crate) fn entry(dir: &Path, named: Option<&str>) -> Result<String, Error> {
     }
 }
 
+/// What a script folder's curfew.toml says of its project.
+#[derive(serde::Deserialize)]
+struct OfFolder {
+    project: Option<Project>,
+}
+
 /// The project that was typed; where none was, the one that the script folder's curfew.toml says.
 pub(crate) fn project(typed: Option<&str>, dir: Option<&Path>) -> Result<Option<Project>, Error> {
     if let Some(text) = typed {
@@ -137,10 +143,6 @@ pub(crate) fn project(typed: Option<&str>, dir: Option<&Path>) -> Result<Option<
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(Error::io("read curfew.toml", "curfew.toml cannot be read", e).at("dir")),
     };
-    #[derive(serde::Deserialize)]
-    struct OfFolder {
-        project: Option<Project>,
-    }
     toml::from_str::<OfFolder>(&text)
         .map(|of| of.project)
         .map_err(|e| Error::input("dir", format!("curfew.toml is wrong: {}", e.message())))
