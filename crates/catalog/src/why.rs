@@ -246,11 +246,15 @@ fn reason(which: u16, question: &Question<'_>, offer: &Offer<'_>, row: &Row) -> 
         bar::BUDGET => {
             let left = question.budget.map(|b| b.left.to_money().to_string()).unwrap_or_default();
             let whose = question.budget.map_or("", |b| b.whose);
+            let more = row.costs.zip(question.budget).map(|(c, b)| (c.total - b.left).to_money().to_string());
             Reason {
                 code: "budget",
                 tag: format!("over the {left} left for {whose}"),
                 says: format!("It would come to {total}, and of this month's budget {left} is left for {whose}."),
-                way_out: lead(question.budget.map_or("monthly_budget_usd", |b| b.rule), total),
+                way_out: lead(
+                    question.budget.map_or("monthly_budget_usd", |b| b.rule),
+                    format!("{} more this month for {whose}", more.unwrap_or_default()),
+                ),
             }
         }
         bar::QUOTA => quota_reason(question, offer),

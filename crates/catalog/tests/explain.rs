@@ -177,7 +177,8 @@ fn a_budget_bars_by_name_and_never_this_computer() {
     let found = reasons("aws:ec2:us-east-1:p4d.24xlarge", &question);
     assert_eq!(found[0].tag, "over the $3.10 left for project “vision”");
     assert!(found[0].says.ends_with("of this month's budget $3.10 is left for project “vision”."), "{found:?}");
-    assert!(matches!(&found[0].way_out, WayOut::AskLead { rule: "monthly_budget_usd.projects", .. }), "{found:?}");
+    let WayOut::AskLead { rule: "monthly_budget_usd.projects", needs } = &found[0].way_out else { panic!("{found:?}") };
+    assert!(needs.ends_with(" more this month for project “vision”"), "{needs}");
     let none = Question { budget: Some(BudgetLeft { left: Usd::ZERO, ..project }), ..asked.question() };
     assert_eq!(reasons("local", &none), [], "what costs nothing is never barred by a budget");
     let picked = CATALOG.pick(&Question { take: 10, time_left_ms: None, ..none });
