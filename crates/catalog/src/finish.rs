@@ -173,6 +173,10 @@ impl Plan<'_> {
             }
         }
         if let Some(rate) = charge.rate() {
+            let gone = self.question.budget.is_some_and(|b| b.is_gone());
+            if gone && rate > Rate::from_pico(0) && !offer.is_local() {
+                bars |= bar::BUDGET;
+            }
             if limits.price_cap.is_some_and(|cap| rate > cap) {
                 bars |= bar::PRICE;
             }

@@ -130,6 +130,13 @@ pub struct BudgetLeft<'a> {
     pub rule: &'static str,
 }
 
+impl BudgetLeft<'_> {
+    /// Is nothing left, so that whatever has a price is too much, however long it takes?
+    pub(crate) fn is_gone(&self) -> bool {
+        self.left <= Usd::ZERO
+    }
+}
+
 /// A question to the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {

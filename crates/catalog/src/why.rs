@@ -247,13 +247,17 @@ fn reason(which: u16, question: &Question<'_>, offer: &Offer<'_>, row: &Row) -> 
             let left = question.budget.map(|b| b.left.to_money().to_string()).unwrap_or_default();
             let whose = question.budget.map_or("", |b| b.whose);
             let more = row.costs.zip(question.budget).map(|(c, b)| (c.total - b.left).to_money().to_string());
+            let of_it = format!("of this month's budget {left} is left for {whose}");
             Reason {
                 code: "budget",
                 tag: format!("over the {left} left for {whose}"),
-                says: format!("It would come to {total}, and of this month's budget {left} is left for {whose}."),
+                says: match row.costs {
+                    Some(_) => format!("It would come to {total}, and {of_it}."),
+                    None => format!("It costs {rate} an hour, and {of_it}."),
+                },
                 way_out: lead(
                     question.budget.map_or("monthly_budget_usd", |b| b.rule),
-                    format!("{} more this month for {whose}", more.unwrap_or_default()),
+                    format!("{} more this month for {whose}", more.unwrap_or_else(|| "what it costs".into())),
                 ),
             }
         }

@@ -187,6 +187,14 @@ fn a_budget_bars_by_name_and_never_this_computer() {
     let timeless = Asked::new("gpu", Work::default(), Rules::default());
     let question = Question { budget: Some(project), ..timeless.question() };
     assert_eq!(reasons("aws:ec2:us-east-1:p4d.24xlarge", &question), []);
+    // Unless nothing is left: then any price is too much.
+    let question = Question { budget: none.budget, ..timeless.question() };
+    let found = reasons("aws:ec2:us-east-1:g5.xlarge", &question);
+    assert!(
+        found[0].says.ends_with("an hour, and of this month's budget $0.00 is left for project “vision”."),
+        "{found:?}"
+    );
+    assert_eq!(reasons("local", &question), []);
 }
 
 #[test]

@@ -176,7 +176,7 @@ pub(crate) fn json_of(view: &RunView) -> serde_json::Value {
         "ended": view.status.ended, "exit_code": view.status.exit_code, "ended_by": view.status.ended_by,
         "failure": view.status.failure, "detail": view.status.detail, "model": view.status.model,
         "curfew": view.status.curfew, "usd_per_hour": view.status.rate, "so_far": view.status.so_far,
-        "loss": view.loss, "epochs": view.epochs, "finish": view.finish, "lab": view.lab,
+        "spot": view.status.spot, "loss": view.loss, "epochs": view.epochs, "finish": view.finish, "lab": view.lab,
     })
 }
 

@@ -94,6 +94,8 @@ impl<'p> Pass<'p> {
                 fixed: s.fixed,
                 cap: if on_demand { price_cap.min(spot_above) } else { price_cap },
                 total_cap: match (plan.timeless, local) {
+                    // An hour's price is all that is known: it is too much where nothing is left.
+                    (true, false) if question.budget.is_some_and(|b| b.is_gone()) => 0.0,
                     (true, _) => f64::INFINITY,
                     (false, true) => own,
                     (false, false) => own.min(budget),
