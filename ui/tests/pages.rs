@@ -213,7 +213,8 @@ fn train_page(text: &str) -> String {
 
 fn form(text: &str) -> Fields {
     let mut encoder = curfew_ui::fields::Fields::default();
-    for name in ["dir", "entry", "name", "hyper_key", "hyper_value", "channel", "source", "curfew", "spend"] {
+    for name in ["dir", "entry", "name", "hyper_key", "hyper_value", "channel", "source", "curfew", "spend", "project"]
+    {
         encoder.add(name, format!("x{text}"));
     }
     encoder

@@ -39,11 +39,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::with(Scripted::new("local").writing_series())
+    }
+    fn with(cloud: Scripted) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("iris")).unwrap();
         std::fs::write(dir.path().join("iris/train.py"), "print('loss=1')").unwrap();
         std::fs::write(dir.path().join("model.joblib"), "x").unwrap();
-        let cloud = Scripted::new("local").writing_series();
         let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(cloud.clone())];
         let engine = Engine::open(Home::at(dir.path().join("home")), providers, Arc::new(Still)).unwrap();
         let panel = router(App::new(engine.clone(), Arc::new(Browser)));
@@ -494,4 +496,63 @@ async fn the_picker_from_words_to_the_launcher() {
     assert!(train.contains("<option value=\"aws:ec2:us-east-1:g5.xlarge\" selected>"), "{train}");
     let dir = encode(&[("dir", &stage.path("iris")), ("machine", "aws:ec2:us-east-1:g5.xlarge")]);
     assert!(stage.get(&format!("/train/price?{dir}")).await.1.contains("o account at “aws” is connected"));
+}
+
+#[tokio::test]
+async fn what_no_budget_pays_for_is_refused_at_the_machine_and_the_form_knows_the_projects() {
+    let stage = Stage::with(Scripted::new("aws"));
+    let policy = "[monthly_budget_usd.projects]\nvision = 3\nnlp = 900\n";
+    std::fs::write(stage.dir.path().join("home/policy.toml"), policy).unwrap();
+    let dir = stage.path("iris");
+    let form = [("dir", &*dir), ("machine", "aws:ml.m5.xlarge"), ("curfew", "4h"), ("project", "vision")];
+    let (status, to, body) = stage.post("/runs", &form).await;
+    assert_eq!((status, to), (StatusCode::UNPROCESSABLE_ENTITY, None));
+    let at_machine = body.split("id=\"machine-wrong\">").nth(1).unwrap().split("</span>").next().unwrap();
+    assert_eq!(
+        at_machine,
+        "It would cost at most $4.00 ($1.00 an hour for 4 h 00 m), and $3.00 is left of this month’s $3.00 for project \
+         “vision” ($0.00 spent). Give it a curfew of 3h or less, choose a cheaper machine, or ask your lead for more \
+         (monthly_budget_usd.projects in the policy file)."
+    );
+    assert!(body.contains("<datalist id=\"projects\"><option value=\"nlp\"><option value=\"vision\"></datalist>"));
+    assert!(body.contains("name=\"project\" value=\"vision\""), "what was typed stays");
+    let (_, line) = stage.get(&format!("/train/price?{}", encode(&form))).await;
+    assert!(line.contains("is left of this month’s"), "{line}");
+    let model = stage.path("model.joblib");
+    let deploy = [("model", &*model), ("machine", "aws:ml.m5.xlarge"), ("curfew", "4h"), ("project", "vision")];
+    let (status, _, body) = stage.post("/endpoints", &deploy).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(body.contains("id=\"machine-wrong\">It would cost at most $4.00"), "{body}");
+    assert_eq!((stage.cloud.calls_of("launch"), stage.cloud.calls_of("deploy")), (0, 0), "nothing was made");
+    // The picker has the field, says what is left, and hands the project on.
+    let (_, page) = stage.get("/machines?hours=2&project=vision").await;
+    assert!(page.contains("<label for=\"project\">Project</label>"));
+    assert!(page.contains("<b>Budget:</b> $3.00 is left of this month’s $3.00 for project “vision”"), "{page}");
+    assert!(page.contains("&amp;project=vision") || page.contains("&#38;project=vision"), "{page}");
+    let run = [("dir", &*dir), ("machine", "aws:ml.m5.xlarge"), ("curfew", "2h"), ("project", "vision")];
+    let (status, to, _) = stage.post("/runs", &run).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, page) = stage.get(&to.unwrap()).await;
+    assert!(page.contains("Project") && page.contains("vision"));
+}
+
+#[tokio::test]
+async fn of_several_accounts_the_picker_hands_on_the_chosen_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let account = |id: &str| Arc::new(Scripted::new("aws").of_account(id));
+    let providers: Vec<Arc<dyn Provider>> = vec![account("111"), account("222")];
+    let engine = Engine::open(Home::at(dir.path()), providers, Arc::new(Still)).unwrap();
+    let panel = router(App::new(engine, Arc::new(Browser)));
+    let get = async |path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        read(panel.clone().oneshot(request).await.unwrap()).await.2
+    };
+    let page = get("/machines?lenient=1&words=g5.xlarge+on+demand").await;
+    assert!(page.contains("<option value=\"\">the first: aws · 111</option>"), "{page}");
+    assert!(page.contains("machine=aws%40111%3A"), "the first where none is chosen");
+    let page = get("/machines?lenient=1&words=g5.xlarge+on+demand&account=222").await;
+    assert!(page.contains("<option value=\"222\" selected>aws · 222</option>"), "{page}");
+    assert!(page.contains("machine=aws%40222%3A") && !page.contains("machine=aws%40111%3A"));
+    let page = get("/machines?account=333").await;
+    assert!(page.contains("id=\"account-wrong\">No account “333” is connected."), "{page}");
 }

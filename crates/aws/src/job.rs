@@ -2,7 +2,7 @@
 //! folder and starts the script (`sagemaker_program`, `sagemaker_submit_directory`).
 
 use crate::images::{self, Chosen, Wish};
-use crate::names::{TAG_CURFEW, TAG_INTENT, TAG_OWNER, run_folder, tag_value};
+use crate::names::{TAG_CURFEW, TAG_INTENT, TAG_OWNER, TAG_PROJECT, run_folder, tag_value};
 use crate::store::Store;
 use crate::{machines, pack};
 use aws_sdk_sagemaker::operation::create_training_job::CreateTrainingJobInput;
@@ -413,6 +413,12 @@ pub(crate) fn request(
     let mut environment = HashMap::from([("PYTHONUNBUFFERED".to_owned(), "1".to_owned())]);
     environment.extend(order.map(|order| ("CURFEW_ENTRY".to_owned(), order)));
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(tag_value(value)).build();
+    let mut tags = vec![
+        tag(TAG_INTENT, spec.intent.as_str()),
+        tag(TAG_OWNER, &spec.owner),
+        tag(TAG_CURFEW, &spec.curfew.to_string()),
+    ];
+    tags.extend(spec.project.as_ref().map(|project| tag(TAG_PROJECT, project.as_str())));
     let request = CreateTrainingJobInputBuilder::default()
         .training_job_name(spec.id.as_str())
         .algorithm_specification(
@@ -434,9 +440,7 @@ pub(crate) fn request(
         .set_environment(Some(environment))
         .enable_managed_spot_training(spot)
         .set_checkpoint_config(checkpoints)
-        .tags(tag(TAG_INTENT, spec.intent.as_str()))
-        .tags(tag(TAG_OWNER, &spec.owner))
-        .tags(tag(TAG_CURFEW, &spec.curfew.to_string()))
+        .set_tags(Some(tags))
         .build();
     request.map_err(|e| Error::new(ErrorKind::Unknown, "start the run", "the request could not be made").caused_by(e))
 }

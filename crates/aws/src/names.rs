@@ -20,6 +20,7 @@ pub(crate) const JOB_LOGS: &str = "/aws/sagemaker/TrainingJobs";
 pub(crate) const TAG_INTENT: &str = "curfew:intent";
 pub(crate) const TAG_OWNER: &str = "curfew:owner";
 pub(crate) const TAG_CURFEW: &str = "curfew:curfew";
+pub(crate) const TAG_PROJECT: &str = "curfew:project";
 pub(crate) const TAG_KEEP: &str = "curfew:keep";
 /// On buckets and roles of ours.
 pub(crate) const TAG_OURS: &str = "curfew:made-by";

@@ -221,6 +221,7 @@ mod tests {
             confirmed: Vec::new(),
             intent: "i".parse().unwrap(),
             owner: String::new(),
+            project: None,
         };
         wanted(&spec).iter().map(|w| w.name).collect()
     }

@@ -24,6 +24,7 @@ fn benches(c: &mut Criterion) {
                 assume: &assume,
                 time_left_ms: Some(6 * 3_600_000),
                 hourly_value: Some(Usd::from_cents(5000)),
+                budget: None,
                 order: Order::Best,
                 descending: false,
                 barred: Barred::InPlace,

@@ -42,6 +42,7 @@ fn question<'a>(need: &'a Need, work: &'a Work, limits: &'a Limits, assume: &'a 
         assume,
         time_left_ms: Some(6 * 3_600_000),
         hourly_value: Some(curfew_catalog::Usd::from_cents(5000)),
+        budget: None,
         order: Order::Best,
         descending: false,
         barred: curfew_catalog::Barred::InPlace,

@@ -1,7 +1,9 @@
 //! How many offers that fit a need have which value: what facets show.
 
+use crate::amount::Rate;
 use crate::need::Need;
 use crate::offers::{Catalog, UNKNOWN};
+use crate::plan::Assumptions;
 use crate::spec::{Slot, Spec};
 use std::collections::BTreeMap;
 
@@ -39,7 +41,7 @@ impl By {
 
 impl Catalog {
     /// Counts the offers that fit a need by one dimension.
-    pub fn counts(&self, need: &Need, by: By) -> BTreeMap<&str, usize> {
+    pub fn counts(&self, need: &Need, assume: &Assumptions, by: By) -> BTreeMap<&str, usize> {
         let places: Vec<bool> = self.slots.iter().map(|s| need.fits_slot(s)).collect();
         let cap = need.max_usd_per_hour.map(crate::Usd::pico);
         let mut of_slots = vec![0_usize; self.slots.len()];
@@ -49,11 +51,16 @@ impl Catalog {
                 continue;
             }
             let mut of_type = 0;
+            let saving = assume.saving_on(spec).map(|(saving, _)| saving);
             for (row, slot) in self.rows_of(i) {
                 let within = || {
                     cap.is_none_or(|cap| {
                         let listed = self.price[row as usize];
-                        let known = if listed == UNKNOWN { self.ceilings.get(&row).copied() } else { Some(listed) };
+                        let ceiling = || {
+                            let ceiling = Rate::from_pico(*self.ceilings.get(&row)?);
+                            saving.map_or(Some(ceiling), |s| s.off(ceiling)).map(Rate::pico)
+                        };
+                        let known = if listed == UNKNOWN { ceiling() } else { Some(listed) };
                         known.is_some_and(|price| i128::from(price) <= cap)
                     })
                 };
@@ -80,13 +87,18 @@ impl Catalog {
 mod tests {
     use super::*;
     use crate::need::Vocabulary;
-    use crate::{Assumptions, Limits, Question, Rates, Work};
+    use crate::past::{Saving, SpotSeen};
+    use crate::{Limits, Question, Rates, Work};
 
     #[test]
     fn counts_are_what_the_list_has() {
         let catalog = crate::snapshot::embedded();
         let words = Vocabulary::new(&catalog);
-        let (limits, work, assume) = (Limits::none(&catalog), Work::default(), Assumptions::default());
+        let (limits, work) = (Limits::none(&catalog), Work::default());
+        // Managed spot at half its ceiling on one family, so that a ceiling on the price counts what is paid.
+        let saving = Some(Saving { fraction: "0.5".parse().unwrap(), runs: 3 });
+        let seen = SpotSeen { cloud: "aws".into(), name: "ml.g5".into(), saving, interruptions: None };
+        let assume = Assumptions { spot: vec![seen], ..Assumptions::default() };
         for text in
             ["", "1 gpu", "spot in europe", "under $1 an hour", "sagemaker training spot under $2 an hour", "4096 vcpu"]
         {
@@ -99,6 +111,7 @@ mod tests {
                 assume: &assume,
                 time_left_ms: None,
                 hourly_value: None,
+                budget: None,
                 order: crate::Order::Best,
                 descending: false,
                 barred: crate::Barred::InPlace,
@@ -106,7 +119,7 @@ mod tests {
             };
             let fitting = catalog.pick(&question).fitting;
             for by in [By::Cloud, By::Service, By::Bought, By::Accelerator, By::Region] {
-                assert_eq!(catalog.counts(&need, by).values().sum::<usize>(), fitting, "{text} {by:?}");
+                assert_eq!(catalog.counts(&need, &assume, by).values().sum::<usize>(), fitting, "{text} {by:?}");
             }
         }
     }

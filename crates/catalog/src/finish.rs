@@ -5,6 +5,7 @@ use crate::limits::bar;
 use crate::offers::{Offer, OfferId};
 use crate::plan::{MONTH_MS, Plan, SlotPlan, Times};
 use crate::work::Band;
+use curfew_core::say;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -107,13 +108,10 @@ impl Plan<'_> {
             return Charge::Listed(rate);
         }
         let Some(&ceiling) = self.catalog.ceilings.get(&offer.id.0) else { return Charge::Unknown };
-        match self.question.assume.managed_spot_saving {
-            None => Charge::AtMost(Rate::from_pico(ceiling)),
-            Some((saving, _)) => {
-                let kept = (Decimal::ONE - saving).max(Decimal::ZERO).round_dp(6);
-                let usd = Rate::from_pico(ceiling).usd().times(kept.mantissa(), 10_i128.pow(kept.scale()));
-                usd.and_then(Rate::from_usd).map_or(Charge::Unknown, Charge::Estimated)
-            }
+        let ceiling = Rate::from_pico(ceiling);
+        match self.question.assume.saving_on(offer.spec) {
+            None => Charge::AtMost(ceiling),
+            Some((saving, _)) => saving.off(ceiling).map_or(Charge::Unknown, Charge::Estimated),
         }
     }
     /// The exact row of an offer.
@@ -127,7 +125,8 @@ impl Plan<'_> {
         let at = (offer.id.0 - self.catalog.starts[spec]) as usize;
         let slot = self.catalog.slots_of(spec)[at];
         let planned = &self.slots[usize::from(slot)];
-        let times = work.filter(|_| planned.fits).map(|w| self.times(w, &self.classes[usize::from(planned.class)]));
+        let times =
+            work.filter(|_| planned.fits).map(|w| self.times(w, spec, &self.classes[usize::from(planned.class)]));
         let costs = times.zip(charge.rate()).map(|(t, rate)| self.costs(planned, rate, &t));
         let bars = self.bars((offer, spec, slot), charge, times.as_ref(), costs.as_ref());
         Row { id: offer.id, charge, times, costs, bars }
@@ -169,11 +168,15 @@ impl Plan<'_> {
             if self.question.need.max_usd.is_some_and(|cap| total > cap) {
                 bars |= bar::CAP;
             }
-            if limits.rules().budget_left.is_some_and(|left| total > left) {
+            if self.question.budget.is_some_and(|b| total > b.left) && !offer.is_local() {
                 bars |= bar::BUDGET;
             }
         }
         if let Some(rate) = charge.rate() {
+            let gone = self.question.budget.is_some_and(|b| b.is_gone());
+            if gone && rate > Rate::from_pico(0) && !offer.is_local() {
+                bars |= bar::BUDGET;
+            }
             if limits.price_cap.is_some_and(|cap| rate > cap) {
                 bars |= bar::PRICE;
             }
@@ -254,9 +257,11 @@ impl Plan<'_> {
             Charge::Listed(_) => format!("list price of {date}: {}", offer.source),
             Charge::AtMost(_) => format!("managed spot has no list price; at most on demand, {date}: {}", offer.source),
             Charge::Estimated(_) => {
-                let (saving, runs) = self.question.assume.managed_spot_saving.unwrap_or_default();
-                let percent = (saving * Decimal::ONE_HUNDRED).round().normalize();
-                format!("on demand less the {percent} % that your {runs} managed-spot runs saved")
+                self.question.assume.saving_on(offer.spec).map_or_else(String::new, |(saving, seen)| {
+                    let percent = (saving.fraction * Decimal::ONE_HUNDRED).round().normalize();
+                    let runs = say::count(saving.runs, "past run", "past runs");
+                    format!("on demand less the {percent} % that your {runs} {} saved", seen.on(offer.spec))
+                })
             }
             Charge::NotBilled | Charge::Unknown => "the price is not known".to_owned(),
         };
@@ -274,10 +279,18 @@ impl Plan<'_> {
             start_basis = format!("{start_basis}, {loading} to read the data at {mbit} Mbit/s (assumed)");
         }
         let assume = self.question.assume;
+        let interruptions = match assume.interruptions_on(offer.spec) {
+            None => format!("{} interruptions an hour (assumed)", assume.interruptions_per_hour),
+            Some((seen, of)) => {
+                let runs = say::count(seen.runs, "past run", "past runs");
+                let trained = spoken(seen.trained_ms);
+                let on = of.on(offer.spec);
+                let rate = (seen.per_hour() * 1000.0).round() / 1000.0;
+                format!("{rate} interruptions an hour ({} in the {trained} that your {runs} {on} trained)", seen.seen)
+            }
+        };
         let spot_basis = format!(
-            "{} interruptions an hour{}, {}",
-            assume.interruptions_per_hour,
-            if assume.interruptions_measured { " (your own runs)" } else { " (assumed)" },
+            "{interruptions}, {}",
             match assume.checkpoint_every_ms {
                 Some(ms) => format!("a checkpoint every {}", spoken(ms)),
                 None => "no checkpoints: an interruption starts over".to_owned(),

@@ -36,8 +36,6 @@ pub struct Rules {
     pub quotas: Vec<QuotaLevel>,
     /// Is a new account's default of 0 a bar where the account's own value is not known? Otherwise it is a caution.
     pub defaults_bar: bool,
-    /// What is left of the month's budget of this person and project.
-    pub budget_left: Option<Usd>,
     /// Machine types that a service offers in a region, where that was asked: (cloud, service, region) → names.
     pub offered: FxHashMap<(String, String, String), FxHashSet<String>>,
     /// Spot placement scores, 1 to 10: (machine, region).

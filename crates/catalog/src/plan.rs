@@ -6,6 +6,7 @@ use crate::amount::Usd;
 use crate::limits::Limits;
 use crate::need::{Data, DataAt, Need};
 use crate::offers::Catalog;
+use crate::past::SpotSeen;
 use crate::rates::{KnownRate, Rates};
 use crate::spec::{Slot, Spec};
 use crate::work::{Band, Work};
@@ -40,14 +41,12 @@ pub struct Assumptions {
     pub load_mbit: u32,
     /// Disk in GB where the need names none.
     pub disk_gb: u32,
-    /// How often a spot machine is taken away, per hour.
+    /// How often a spot machine is taken away, per hour, where the user's own runs do not tell.
     pub interruptions_per_hour: f64,
-    /// Is that figure from the user's own runs?
-    pub interruptions_measured: bool,
     /// How often the script saves a checkpoint; `None`: never, an interruption loses everything.
     pub checkpoint_every_ms: Option<i64>,
-    /// What managed spot saved in the user's own past runs, as a fraction of on demand, and over how many runs.
-    pub managed_spot_saving: Option<(Decimal, usize)>,
+    /// What the user's own past spot runs showed; none: nothing is known of what managed spot saves.
+    pub spot: Vec<SpotSeen>,
 }
 
 impl Default for Assumptions {
@@ -71,9 +70,8 @@ impl Default for Assumptions {
             load_mbit: 1000,
             disk_gb: 30,
             interruptions_per_hour: 0.05,
-            interruptions_measured: false,
             checkpoint_every_ms: None,
-            managed_spot_saving: None,
+            spot: Vec::new(),
         }
     }
 }
@@ -121,6 +119,24 @@ pub enum Barred {
     Hidden,
 }
 
+/// What is left of a month's budget; the smallest, where several hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BudgetLeft<'a> {
+    /// How much.
+    pub left: Usd,
+    /// Whose it is, for a sentence: "you", "project “vision”", "your team".
+    pub whose: &'a str,
+    /// Its table in the policy file.
+    pub rule: &'static str,
+}
+
+impl BudgetLeft<'_> {
+    /// Is nothing left, so that whatever has a price is too much, however long it takes?
+    pub(crate) fn is_gone(&self) -> bool {
+        self.left <= Usd::ZERO
+    }
+}
+
 /// A question to the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
@@ -138,6 +154,8 @@ pub struct Question<'a> {
     pub time_left_ms: Option<i64>,
     /// What an hour of the user's waiting is worth.
     pub hourly_value: Option<Usd>,
+    /// What is left of the month's budget; `None`: no budget. It never bars this computer, which costs nothing.
+    pub budget: Option<BudgetLeft<'a>>,
     /// Sorted by.
     pub order: Order,
     /// Largest first.
@@ -195,9 +213,15 @@ pub(crate) struct SlotPlan {
     /// Dollars a GB-month for the disk, and for the transfer in all, exactly.
     pub(crate) disk_exact: Option<Usd>,
     pub(crate) transfer_exact: Option<Usd>,
-    /// What the price is multiplied with: below 1 for managed spot with a saving of the user's own.
-    pub(crate) factor: f64,
     pub(crate) managed: bool,
+}
+
+/// What the user's own past says of spot on one machine type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpotHere {
+    /// What a managed spot ceiling is multiplied with: below 1 with a saving of the user's own.
+    pub(crate) factor: f64,
+    pub(crate) interruptions_an_hour: f64,
 }
 
 pub(crate) struct Plan<'a> {
@@ -206,6 +230,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) classes: Vec<TimeClass>,
     pub(crate) slots: Vec<SlotPlan>,
     pub(crate) disk_gb: u32,
+    /// Type by type; empty: as assumed for all of them.
+    spot: Vec<SpotHere>,
     /// No time is known for any machine: rows are ranked by price an hour.
     pub(crate) timeless: bool,
 }
@@ -215,7 +241,12 @@ impl<'a> Plan<'a> {
         let Question { need, work, assume, .. } = *question;
         let timeless = work.is_unknown();
         let disk_gb = need.disk_gb.unwrap_or(assume.disk_gb);
-        let mut plan = Self { question, catalog, classes: Vec::new(), slots: Vec::new(), disk_gb, timeless };
+        let here = |spec: &Spec| SpotHere {
+            factor: assume.saving_on(spec).and_then(|(s, _)| s.kept().to_f64()).unwrap_or(1.0),
+            interruptions_an_hour: assume.interruptions_an_hour(spec),
+        };
+        let spot = if assume.spot.is_empty() { Vec::new() } else { catalog.specs.iter().map(here).collect() };
+        let mut plan = Self { question, catalog, classes: Vec::new(), slots: Vec::new(), disk_gb, spot, timeless };
         plan.slots.reserve(catalog.slots.len());
         for slot in &catalog.slots {
             let fits = need.fits_slot(slot);
@@ -238,7 +269,6 @@ impl<'a> Plan<'a> {
         let moved = self.data().filter(|_| timed).and_then(|d| Some((rates.find_transfer(&d.at, slot)?, d.gb)));
         let transfer = moved.and_then(|(found, gb)| for_gb(found.row.usd, gb));
         let managed = slot.buy == crate::Buy::ManagedSpot;
-        let saving = self.question.assume.managed_spot_saving.filter(|_| managed).and_then(|(s, _)| s.to_f64());
         SlotPlan {
             fits: true,
             // Start-ups of four services, times with and without spot, times three places of data: a few dozen at most.
@@ -247,9 +277,13 @@ impl<'a> Plan<'a> {
             fixed: transfer.map_or(0.0, pico),
             disk_exact: disk,
             transfer_exact: transfer,
-            factor: saving.map_or(1.0, |s| 1.0 - s),
             managed,
         }
+    }
+    /// What is known of spot on a type.
+    pub(crate) fn spot_on(&self, spec: usize) -> SpotHere {
+        let assumed = || SpotHere { factor: 1.0, interruptions_an_hour: self.question.assume.interruptions_per_hour };
+        self.spot.get(spec).copied().unwrap_or_else(assumed)
     }
     /// Does a type fit? This computer does wherever the job was tried on it, so that it can be compared.
     pub(crate) fn fits_spec(&self, spec: &Spec) -> bool {
@@ -291,10 +325,11 @@ impl<'a> Plan<'a> {
         };
         TimeClass { start: assume.start_up_of(slot), move_ms, load_ms, spot: slot.buy.is_spot() }
     }
-    /// Times of a job of this length at a class of slots.
-    pub(crate) fn times(&self, work: Band, class: &TimeClass) -> Times {
+    /// Times of a job of this length on a type at a class of slots.
+    pub(crate) fn times(&self, work: Band, spec: usize, class: &TimeClass) -> Times {
         let start_ms = class.start.billed_ms + class.load_ms;
-        let lost = |ms| if class.spot { self.lost_ms(ms, start_ms) } else { 0 };
+        let an_hour = self.spot_on(spec).interruptions_an_hour;
+        let lost = |ms| if class.spot { self.lost_ms(ms, start_ms, an_hour) } else { 0 };
         let queue_ms = class.start.waiting_ms;
         let before = queue_ms + class.move_ms + start_ms;
         let lost_ms = lost(work.ms);
@@ -306,16 +341,17 @@ impl<'a> Plan<'a> {
         Times { work, start_ms, lost_ms, queue_ms, move_ms: class.move_ms, done }
     }
     /// What of [`Self::times`] ranking reads: billed and done, in milliseconds.
-    pub(crate) fn times_expected(&self, work_ms: i64, class: &TimeClass) -> (i64, i64) {
+    pub(crate) fn times_expected(&self, work_ms: i64, interruptions_an_hour: f64, class: &TimeClass) -> (i64, i64) {
         let start_ms = class.start.billed_ms + class.load_ms;
-        let billed = work_ms + start_ms + if class.spot { self.lost_ms(work_ms, start_ms) } else { 0 };
+        let lost_ms = if class.spot { self.lost_ms(work_ms, start_ms, interruptions_an_hour) } else { 0 };
+        let billed = work_ms + start_ms + lost_ms;
         (billed, class.start.waiting_ms + class.move_ms + billed)
     }
     /// Work expected to be done twice because the machine was taken away, with interruptions as a Poisson process:
     /// from checkpoint to checkpoint half an interval and a start each time; without checkpoints all of it.
-    fn lost_ms(&self, work_ms: i64, start_ms: i64) -> i64 {
+    fn lost_ms(&self, work_ms: i64, start_ms: i64, interruptions_an_hour: f64) -> i64 {
         let assume = self.question.assume;
-        let per_ms = assume.interruptions_per_hour.max(0.0) / 3_600_000.0;
+        let per_ms = interruptions_an_hour.max(0.0) / 3_600_000.0;
         let (work, start) = (work_ms as f64, start_ms as f64);
         let lost = match assume.checkpoint_every_ms {
             Some(every) => work * per_ms * (every as f64 / 2.0 + start),
@@ -337,16 +373,7 @@ impl<'a> Plan<'a> {
 
 impl SlotPlan {
     const fn unused() -> Self {
-        Self {
-            fits: false,
-            class: 0,
-            disk: 0.0,
-            fixed: 0.0,
-            disk_exact: None,
-            transfer_exact: None,
-            factor: 1.0,
-            managed: false,
-        }
+        Self { fits: false, class: 0, disk: 0.0, fixed: 0.0, disk_exact: None, transfer_exact: None, managed: false }
     }
 }
 

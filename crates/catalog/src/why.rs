@@ -244,12 +244,21 @@ fn reason(which: u16, question: &Question<'_>, offer: &Offer<'_>, row: &Row) -> 
             }
         }
         bar::BUDGET => {
-            let left = question.limits.rules().budget_left.map(|b| b.to_money().to_string()).unwrap_or_default();
+            let left = question.budget.map(|b| b.left.to_money().to_string()).unwrap_or_default();
+            let whose = question.budget.map_or("", |b| b.whose);
+            let more = row.costs.zip(question.budget).map(|(c, b)| (c.total - b.left).to_money().to_string());
+            let of_it = format!("of this month's budget {left} is left for {whose}");
             Reason {
                 code: "budget",
-                tag: format!("over the {left} left this month"),
-                says: format!("It would come to {total}, and {left} of this month's budget is left."),
-                way_out: lead("monthly_budget_usd", total),
+                tag: format!("over the {left} left for {whose}"),
+                says: match row.costs {
+                    Some(_) => format!("It would come to {total}, and {of_it}."),
+                    None => format!("It costs {rate} an hour, and {of_it}."),
+                },
+                way_out: lead(
+                    question.budget.map_or("monthly_budget_usd", |b| b.rule),
+                    format!("{} more this month for {whose}", more.unwrap_or_else(|| "what it costs".into())),
+                ),
             }
         }
         bar::QUOTA => quota_reason(question, offer),

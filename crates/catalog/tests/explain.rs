@@ -2,8 +2,9 @@
 
 use curfew_catalog::limits::new_account_levels;
 use curfew_catalog::{
-    Assumptions, Band, Barred, Builder, Buy, Catalog, Limits, Need, NewOffer, Order, Question, QuotaLevel, QuotaOrigin,
-    Rate, Rates, Rules, Seen, Slot, Spec, Term, Trial, Usd, Vocabulary, WayOut, Work, snapshot,
+    Assumptions, Band, Barred, BudgetLeft, Builder, Buy, Catalog, Interruptions, Limits, Need, NewOffer, Order,
+    Question, QuotaLevel, QuotaOrigin, Rate, Rates, Rules, Saving, Seen, Slot, Spec, SpotSeen, Term, Trial, Usd,
+    Vocabulary, WayOut, Work, snapshot,
 };
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -53,6 +54,7 @@ impl Asked {
             assume: &self.assume,
             time_left_ms: Some(7 * 3_600_000),
             hourly_value: Some(Usd::from_cents(5000)),
+            budget: None,
             order: Order::Best,
             descending: false,
             barred: Barred::InPlace,
@@ -163,6 +165,39 @@ fn bars_say_the_way_out() {
 }
 
 #[test]
+fn a_budget_bars_by_name_and_never_this_computer() {
+    let asked = Asked::new("gpu, 40 gb data in us-east-1", tried(), Rules::default());
+    let project =
+        BudgetLeft { left: Usd::from_cents(310), whose: "project “vision”", rule: "monthly_budget_usd.projects" };
+    let question = Question { budget: Some(project), ..asked.question() };
+    let reasons = |key: &str, question: &Question<'_>| {
+        let offer = CATALOG.find(&key.parse().unwrap())[0];
+        CATALOG.explain(question, offer.id).reasons.into_iter().filter(|r| r.code == "budget").collect::<Vec<_>>()
+    };
+    let found = reasons("aws:ec2:us-east-1:p4d.24xlarge", &question);
+    assert_eq!(found[0].tag, "over the $3.10 left for project “vision”");
+    assert!(found[0].says.ends_with("of this month's budget $3.10 is left for project “vision”."), "{found:?}");
+    let WayOut::AskLead { rule: "monthly_budget_usd.projects", needs } = &found[0].way_out else { panic!("{found:?}") };
+    assert!(needs.ends_with(" more this month for project “vision”"), "{needs}");
+    let none = Question { budget: Some(BudgetLeft { left: Usd::ZERO, ..project }), ..asked.question() };
+    assert_eq!(reasons("local", &none), [], "what costs nothing is never barred by a budget");
+    let picked = CATALOG.pick(&Question { take: 10, time_left_ms: None, ..none });
+    assert!(picked.best.is_some_and(|best| CATALOG.offer(best.id).is_local()), "{:?}", picked.best);
+    // Without a time nothing is reckoned to its end, and nothing is barred by what it would come to.
+    let timeless = Asked::new("gpu", Work::default(), Rules::default());
+    let question = Question { budget: Some(project), ..timeless.question() };
+    assert_eq!(reasons("aws:ec2:us-east-1:p4d.24xlarge", &question), []);
+    // Unless nothing is left: then any price is too much.
+    let question = Question { budget: none.budget, ..timeless.question() };
+    let found = reasons("aws:ec2:us-east-1:g5.xlarge", &question);
+    assert!(
+        found[0].says.ends_with("an hour, and of this month's budget $0.00 is left for project “vision”."),
+        "{found:?}"
+    );
+    assert_eq!(reasons("local", &question), []);
+}
+
+#[test]
 fn why_the_best_is_the_best() {
     let why = |words, work, change: fn(&mut Question<'_>)| {
         let asked = Asked::new(words, work, Rules::default());
@@ -189,11 +224,27 @@ fn a_managed_spot_saving_of_ones_own_makes_an_estimate() {
     let charge =
         |asked: &Asked| format!("{:?}", CATALOG.row(&asked.question(), id).charge.rate().map(|r| r.to_string()));
     assert_eq!(charge(&asked), "Some(\"1.408\")");
-    asked.assume.managed_spot_saving = Some(("0.65".parse().unwrap(), 4));
+    let seen = |name: &str, fraction: &str, runs| SpotSeen {
+        cloud: "aws".into(),
+        name: name.into(),
+        saving: Some(Saving { fraction: fraction.parse().unwrap(), runs }),
+        interruptions: None,
+    };
+    let explain = |asked: &Asked| asked.explain("aws:sagemaker:us-east-1:ml.g5.xlarge:training:spot");
+    // Another family's is not borrowed, nor another cloud's.
+    asked.assume.spot = vec![seen("ml.m5", "0.9", 2), SpotSeen { cloud: "gcp".into(), ..seen("ml.g5", "0.9", 2) }];
+    assert_eq!(charge(&asked), "Some(\"1.408\")");
+    // The family's holds until there is one of the type.
+    asked.assume.spot.push(seen("ml.g5", "0.5", 3));
+    assert_eq!(charge(&asked), "Some(\"0.704\")");
+    assert!(explain(&asked).contains("on demand less the 50 % that your 3 past runs on ml.g5 machines saved"));
+    asked.assume.spot.push(seen("ml.g5.xlarge", "0.65", 4));
     assert_eq!(charge(&asked), "Some(\"0.4928\")");
-    assert!(
-        asked
-            .explain("aws:sagemaker:us-east-1:ml.g5.xlarge:training:spot")
-            .contains("on demand less the 65 % that your 4")
-    );
+    assert!(explain(&asked).contains("on demand less the 65 % that your 4 past runs on ml.g5.xlarge saved"));
+    assert!(explain(&asked).contains("0.05 interruptions an hour (assumed)"));
+    // Interruptions by the same rule; each by itself, since a type's runs may tell only one of them.
+    let often = Interruptions { seen: 3, trained_ms: 6 * 3_600_000, runs: 5 };
+    asked.assume.spot.push(SpotSeen { saving: None, interruptions: Some(often), ..seen("ml.g5", "0", 0) });
+    let says = "0.5 interruptions an hour (3 in the 6 h 00 m that your 5 past runs on ml.g5 machines trained)";
+    assert!(explain(&asked).contains(says), "{}", explain(&asked));
 }

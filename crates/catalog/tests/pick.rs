@@ -5,8 +5,8 @@ mod support;
 
 use curfew_catalog::limits::new_account_levels;
 use curfew_catalog::{
-    AcceleratorNeed, Accelerators, Assumptions, Band, Barred, Catalog, Data, DataAt, Limits, Need, Order, Question,
-    Rates, Row, Rules, Seen, Trial, Usd, Work, need::Span, snapshot,
+    AcceleratorNeed, Accelerators, Assumptions, Band, Barred, BudgetLeft, Catalog, Data, DataAt, Interruptions, Limits,
+    Need, Order, Question, Rates, Row, Rules, Saving, Seen, SpotSeen, Trial, Usd, Work, need::Span, snapshot,
 };
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -21,8 +21,10 @@ struct Asked {
     need: Need,
     work: Work,
     rules: (Option<i64>, Option<i64>, bool, bool),
+    spot_seen: bool,
     time_left_ms: Option<i64>,
     hourly_value: Option<Usd>,
+    budget: Option<Usd>,
     order: Order,
     descending: bool,
     barred: Barred,
@@ -90,16 +92,27 @@ fn asked() -> impl Strategy<Value = Asked> {
     ]);
     let barred = proptest::sample::select(vec![Barred::InPlace, Barred::Last, Barred::Hidden]);
     let rules = (proptest::option::of(1i64..50), proptest::option::of(1i64..50), any::<bool>(), any::<bool>());
-    let rest = (proptest::option::of(1_000i64..200_000_000), proptest::option::of(1i64..10_000));
+    let left = proptest::option::of(prop_oneof![1 => Just(0), 4 => 1i64..10_000]);
+    let rest = (proptest::option::of(1_000i64..200_000_000), proptest::option::of(1i64..10_000), left);
     let shown = (order, any::<bool>(), barred, 0usize..400);
-    (any::<bool>(), needs(), works(), rules, rest, shown).prop_map(
-        |(synthetic, need, work, rules, (time_left_ms, value), (order, descending, barred, take))| Asked {
+    let kept = (any::<bool>(), any::<bool>());
+    (kept, needs(), works(), rules, rest, shown).prop_map(
+        |(
+            (synthetic, spot_seen),
+            need,
+            work,
+            rules,
+            (time_left_ms, value, budget),
+            (order, descending, barred, take),
+        )| Asked {
             synthetic,
             need,
             work,
             rules,
+            spot_seen,
             time_left_ms,
             hourly_value: value.map(Usd::from_cents),
+            budget: budget.map(Usd::from_cents),
             order,
             descending,
             barred,
@@ -142,7 +155,18 @@ proptest! {
             rules.policy.regions = vec!["us-east-1".into(), "us-central1".into()];
         }
         let limits = Limits::new(catalog, rules);
-        let assume = Assumptions::default();
+        let mut assume = Assumptions::default();
+        if asked.spot_seen {
+            let saving = |percent| Some(Saving { fraction: Decimal::new(percent, 2), runs: 4 });
+            let often = Interruptions { seen: 9, trained_ms: 36_000_000, runs: 4 };
+            let seen = |name: &str, saving, interruptions| SpotSeen { cloud: "aws".into(), name: name.into(), saving, interruptions };
+            assume.spot = vec![
+                seen("ml.g5", saving(63), None),
+                seen("ml.g5.xlarge", saving(20), Some(often)),
+                seen("ml.m5", saving(70), Some(Interruptions { seen: 0, ..often })),
+                seen("g5", None, Some(often)),
+            ];
+        }
         let question = Question {
             need: &asked.need,
             work: &asked.work,
@@ -151,6 +175,7 @@ proptest! {
             assume: &assume,
             time_left_ms: asked.time_left_ms,
             hourly_value: asked.hourly_value,
+            budget: asked.budget.map(|left| BudgetLeft { left, whose: "you", rule: "monthly_budget_usd.people" }),
             order: asked.order,
             descending: asked.descending,
             barred: asked.barred,
@@ -232,7 +257,7 @@ proptest! {
         let ids = |take| {
             let question = Question {
                 need: &asked.need, work: &asked.work, limits: &limits, rates: Rates::embedded(), assume: &assume,
-                time_left_ms: asked.time_left_ms, hourly_value: asked.hourly_value, order: asked.order,
+                time_left_ms: asked.time_left_ms, hourly_value: asked.hourly_value, budget: None, order: asked.order,
                 descending: asked.descending, barred: asked.barred, take,
             };
             catalog.pick(&question).rows.iter().map(|r| r.id).collect::<Vec<_>>()
@@ -259,7 +284,7 @@ proptest! {
         let rows = |need: &Need| {
             let question = Question {
                 need, work: &work, limits: &limits, rates: Rates::embedded(), assume: &assume, time_left_ms: None,
-                hourly_value: None, order: Order::Money, descending: false, barred: Barred::InPlace, take: usize::MAX,
+                hourly_value: None, budget: None, order: Order::Money, descending: false, barred: Barred::InPlace, take: usize::MAX,
             };
             let mut ids: Vec<_> = EMBEDDED.pick(&question).rows.iter().map(|r| r.id).collect();
             ids.sort();

@@ -95,6 +95,9 @@ pub(crate) struct Train {
     /// What to call it [default: the folder's name]
     #[arg(long)]
     pub(crate) name: Option<String>,
+    /// What it is for: its costs count towards this project's budget [default: what DIR/curfew.toml says]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
     /// Ask the provider for more: instances=2, input_mode=FastFile, distribution=mpi, image=URI; a wrong name lists all
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) options: Vec<String>,
@@ -140,7 +143,7 @@ pub(crate) enum MachinesVerb {
     Ask {
         /// aws:sagemaker:us-east-1:ml.g5.xlarge
         machine: String,
-        /// Which account [default: the only one of its cloud]
+        /// Which account [default: the first of its cloud]
         #[arg(long)]
         account: Option<String>,
     },
@@ -169,6 +172,12 @@ pub(crate) struct MachinesAsk {
     /// What an hour of your time is worth
     #[arg(long, value_name = "USD")]
     pub(crate) hour_usd: Option<String>,
+    /// For which account, where its cloud has several here [default: the first]
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// What it is for: this project's budget holds [default: what --for DIR/curfew.toml says]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
     /// Spot only
     #[arg(long)]
     pub(crate) spot: bool,
@@ -308,6 +317,9 @@ pub(crate) struct Deploy {
     /// When it goes home: 2h, 22:00, "end of day" [default: the policy's]
     #[arg(long)]
     pub(crate) curfew: Option<String>,
+    /// What it is for: its costs count towards this project's budget [default: the run's project]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
     /// Go on in spite of this caution (its code is shown)
     #[arg(long, value_name = "CODE")]
     pub(crate) confirm: Vec<String>,

@@ -25,6 +25,7 @@ pub(crate) async fn deploy(args: Deploy, json: bool) -> Result<Exit, Failed> {
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect(),
         curfew: args.curfew,
+        project: args.project,
         confirmed: args.confirm,
     };
     let (mut spec, quote) = engine.plan_deploy(&cx, &request).await?;
@@ -97,7 +98,7 @@ fn json_of(view: &EndpointView) -> serde_json::Value {
     serde_json::json!({
         "name": view.spec.id, "state": view.status.state, "machine": view.spec.machine, "mode": view.spec.mode,
         "place": view.place,
-        "owner": view.spec.owner, "model": view.spec.model, "created": view.status.created, "ended": view.status.ended,
+        "owner": view.spec.owner, "project": view.spec.project, "model": view.spec.model, "created": view.status.created, "ended": view.status.ended,
         "ended_by": view.status.ended_by, "failure": view.status.failure, "url": view.status.url,
         "traffic": view.status.traffic, "curfew": view.status.curfew, "usd_per_hour": view.status.rate,
         "so_far": view.status.so_far, "versions": view.status.versions, "lab": view.lab,
@@ -203,6 +204,9 @@ fn show(view: &EndpointView, cx: &Cx) {
     line(view.spec.id.as_str());
     line(format!("  state     {}", status.state.word()));
     line(format!("  where     {}", view.place));
+    if let Some(project) = &view.spec.project {
+        line(format!("  project   {project}"));
+    }
     let settings: Vec<String> =
         view.spec.mode.settings.iter().map(|(name, value)| format!(", {name} {value}")).collect();
     line(format!("  serves    {}{}", view.spec.mode.id, settings.concat()));

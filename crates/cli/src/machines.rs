@@ -29,6 +29,8 @@ fn request(ask: &MachinesAsk) -> MachinesRequest {
         ready_by: text(&ask.finish_by),
         max_usd: text(&ask.max_usd),
         hour_usd: text(&ask.hour_usd),
+        project: text(&ask.project),
+        account: text(&ask.account),
         sort: ask.sort.clone(),
         descending: ask.down,
         barred: if ask.open_only { "hidden".into() } else { String::new() },
@@ -47,7 +49,7 @@ pub(crate) async fn machines(args: Machines, json: bool) -> Result<Exit, Failed>
             let offer = asked.machines.find(&machine)?;
             let mut explained = asked.explain(&offer);
             if explained.placement.is_none() {
-                match engine.placement(&cx, &offer).await {
+                match engine.placement(&cx, &offer, asked.account_at(&offer.slot.cloud)).await {
                     Ok(score) => explained.placement = score,
                     Err(e) => note(format!("Note: how likely it starts is not known: {}.", e.message())),
                 }
@@ -72,7 +74,9 @@ pub(crate) async fn machines(args: Machines, json: bool) -> Result<Exit, Failed>
 }
 
 async fn ask(engine: &Engine, cx: &Cx, machine: &str, account: Option<String>, json: bool) -> Result<Exit, Failed> {
-    let asked = engine.ask_machines(cx, &MachinesRequest::default()).await?;
+    let request = MachinesRequest { account: account.clone().unwrap_or_default(), ..MachinesRequest::default() };
+    let asked = engine.ask_machines(cx, &request).await?;
+    asked.check()?;
     let offer = asked.machines.find(machine)?;
     let explained = asked.explain(&offer);
     let wish = explained.reasons.iter().find_map(|r| match &r.way_out {
@@ -97,11 +101,10 @@ async fn ask(engine: &Engine, cx: &Cx, machine: &str, account: Option<String>, j
                 Error::new(ErrorKind::NotFound, "ask for a larger quota", "no account of this cloud is connected");
             return Err(error.next(format!("Connect one, or ask there: {}", place.url)).into());
         }
-        (None, many) => {
-            let names = many.iter().map(|a| a.0.as_str()).collect::<Vec<_>>().join(", ");
-            return Err(Error::input("account", format!("there are several accounts: {names}"))
-                .next("Say which with --account")
-                .into());
+        (None, [first, others @ ..]) => {
+            let names = others.iter().map(|a| a.0.as_str()).collect::<Vec<_>>().join(", ");
+            note(format!("For the account {first}, the first of several; --account names another: {names}."));
+            first.clone()
         }
     };
     let told = engine.ask_for_quota(cx, wish, &account).await?;
@@ -137,6 +140,9 @@ fn list(asked: &Asked, request: &MachinesRequest, ask: &MachinesAsk, json: bool,
         asked.need.says(),
         asked.machines.prices_say(now)
     ));
+    if let Some(budget) = &asked.budget {
+        note(format!("{}.", budget.says()));
+    }
     if picked.price_unknown > 0 {
         note(format!("{} more are left out because their price is not known.", picked.price_unknown));
     }

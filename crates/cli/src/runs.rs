@@ -30,6 +30,7 @@ pub(crate) async fn train(args: Train, json: bool) -> Result<Exit, Failed> {
         flat_epochs: args.stop_when_flat,
         flat_metric: args.flat_metric,
         stop_after: args.stop_after,
+        project: args.project,
         options: options(&args.options)?,
     };
     let (spec, quote) = engine.plan_run(&cx, &request).await?;
@@ -170,12 +171,12 @@ pub(crate) async fn list(json: bool) -> Result<Exit, Failed> {
 pub(crate) fn json_of(view: &RunView) -> serde_json::Value {
     serde_json::json!({
         "id": view.spec.id, "name": view.spec.name, "state": view.status.state, "machine": view.spec.machine,
-        "place": view.place, "owner": view.spec.owner, "entry": view.spec.entry, "dir": view.spec.dir,
+        "place": view.place, "owner": view.spec.owner, "project": view.spec.project, "entry": view.spec.entry, "dir": view.spec.dir,
         "hyperparameters": view.spec.hyper, "created": view.status.created, "started": view.status.started,
         "ended": view.status.ended, "exit_code": view.status.exit_code, "ended_by": view.status.ended_by,
         "failure": view.status.failure, "detail": view.status.detail, "model": view.status.model,
         "curfew": view.status.curfew, "usd_per_hour": view.status.rate, "so_far": view.status.so_far,
-        "loss": view.loss, "epochs": view.epochs, "finish": view.finish, "lab": view.lab,
+        "spot": view.status.spot, "loss": view.loss, "epochs": view.epochs, "finish": view.finish, "lab": view.lab,
     })
 }
 
@@ -295,6 +296,9 @@ fn show(view: &RunView, cx: &Cx) {
     let detail = status.detail.as_deref().map(|d| format!(": {}", say::clean(d, 200))).unwrap_or_default();
     line(format!("  state    {}{detail}", status.state.word()));
     line(format!("  where    {} ({})", view.place, view.spec.machine));
+    if let Some(project) = &view.spec.project {
+        line(format!("  project  {project}"));
+    }
     line(format!("  cost     {}; so far {}", rate(&status.rate), cost(&status.so_far)));
     if let Some(started) = status.started {
         let until = status.ended.unwrap_or(cx.now());

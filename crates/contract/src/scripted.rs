@@ -161,6 +161,12 @@ impl Scripted {
             edit(status);
         }
     }
+    /// Changes what is seen of an endpoint in any way.
+    pub fn edit_endpoint(&self, id: &EndpointId, edit: impl FnOnce(&mut EndpointStatus)) {
+        if let Some((_, status)) = self.world().endpoints.get_mut(id) {
+            edit(status);
+        }
+    }
     /// Every run, with what was asked for.
     pub fn runs(&self) -> Vec<(RunSpec, RunStatus)> {
         self.world().runs.values().cloned().collect()
@@ -336,7 +342,7 @@ impl Training for Scripted {
     async fn quote(&self, cx: &Cx, spec: &RunSpec) -> Result<Quote> {
         check(cx, spec.curfew)?;
         let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
-        self.around("quote", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None })).await
+        self.around("quote", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None, longest: None })).await
     }
     async fn launch(&self, cx: &Cx, spec: &RunSpec) -> Result<RunHandle> {
         check(cx, spec.curfew)?;
@@ -353,6 +359,7 @@ impl Training for Scripted {
             curfew: Some(Curfew { at: spec.curfew, enforcer: self.enforcer.clone() }),
             rate: self.rate(cx.now()),
             so_far: Cost::Unknown { why: "the script does not add up".into() },
+            spot: None,
         };
         self.around("launch", |world| {
             if world.runs.get(&spec.id).is_some_and(|(there, _)| there.intent != spec.intent) {
@@ -427,7 +434,8 @@ impl Serving for Scripted {
     async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote> {
         check(cx, spec.curfew)?;
         let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
-        self.around("quote endpoint", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None })).await
+        self.around("quote endpoint", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None, longest: None }))
+            .await
     }
     async fn deploy(&self, cx: &Cx, spec: &EndpointSpec) -> Result<EndpointHandle> {
         check(cx, spec.curfew)?;

@@ -45,6 +45,7 @@ impl OnStage {
             options: std::collections::BTreeMap::new(),
             intent: IntentId::new(format!("intent-{n}")).unwrap(),
             owner: "tester".into(),
+            project: None,
         }
     }
 }
@@ -82,6 +83,7 @@ impl Stage for OnStage {
             confirmed: vec![],
             intent: IntentId::new(format!("intent-{n}")).unwrap(),
             owner: "tester".into(),
+            project: None,
         }
     }
     fn question(&self) -> Invocation {

@@ -5,6 +5,7 @@ use crate::ids::{EndpointId, IntentId, RunId};
 use crate::machine::MachineRef;
 use crate::mode::Mode;
 use crate::money::{Cost, HourlyRate, Money};
+use crate::project::Project;
 use crate::run::Failure;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,9 @@ pub struct EndpointSpec {
     pub intent: IntentId,
     /// Who asked for it.
     pub owner: String,
+    /// What it is for, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Project>,
 }
 
 /// What a provider sees of an endpoint now.

@@ -21,6 +21,7 @@ pub mod money;
 pub mod notice;
 pub mod plan;
 pub mod policy;
+pub mod project;
 pub mod provider;
 pub mod resource;
 pub mod run;
@@ -37,6 +38,7 @@ pub use machine::MachineRef;
 pub use mode::{Mode, ModeField, ServingMode};
 pub use money::{Cost, Currency, HourlyRate, Money};
 pub use notice::Notice;
+pub use project::Project;
 pub use sweep::{Gap, Sweep};
 
 pub use jiff::Timestamp;

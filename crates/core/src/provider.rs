@@ -15,7 +15,7 @@ use crate::resource::{KindSheet, RemovalStep, Resource};
 use crate::run::{LogChunk, RunHandle, RunOption, RunSpec, RunStatus};
 use crate::sweep::Sweep;
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One account at one cloud.
@@ -53,8 +53,8 @@ pub trait Provider: Send + Sync {
         crate::connect::KeyLife::NoEnd
     }
     /// How often it makes sense to look at what runs here. Every look at a cloud is a call over the network.
-    fn look_every(&self) -> jiff::SignedDuration {
-        jiff::SignedDuration::from_secs(1)
+    fn look_every(&self) -> SignedDuration {
+        SignedDuration::from_secs(1)
     }
 }
 
@@ -105,6 +105,9 @@ pub struct Quote {
     /// What its use costs besides, where it is paid by use.
     #[serde(default)]
     pub by_use: Option<UsePrice>,
+    /// The longest time that it can be paid for by the hour; `None`: until its curfew.
+    #[serde(default)]
+    pub longest: Option<SignedDuration>,
 }
 
 /// What so much use costs.

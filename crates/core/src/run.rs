@@ -4,6 +4,7 @@ use crate::curfew::Curfew;
 use crate::ids::{IntentId, RunId};
 use crate::machine::MachineRef;
 use crate::money::{Cost, HourlyRate, Money};
+use crate::project::Project;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -105,6 +106,9 @@ pub struct RunSpec {
     pub intent: IntentId,
     /// Who asked for it: `user` or `user@host`.
     pub owner: String,
+    /// What it is for, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Project>,
 }
 
 /// Something that a provider can be asked for with a run, beyond what all of them have.
@@ -160,6 +164,20 @@ pub struct RunStatus {
     pub rate: Cost<HourlyRate>,
     /// What it has cost.
     pub so_far: Cost<Money>,
+    /// On a spot machine, once it has ended and the provider tells: what of its time was billed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot: Option<SpotUse>,
+}
+
+/// What a run on a spot machine came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpotUse {
+    /// Seconds that it trained.
+    pub trained_s: u64,
+    /// Seconds that were billed for it, at the price on demand.
+    pub billed_s: u64,
+    /// How often its machine was taken away.
+    pub interruptions: u32,
 }
 
 /// A run as its provider knows it.

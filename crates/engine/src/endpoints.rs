@@ -1,6 +1,6 @@
 //! Endpoints: plan, deploy, look, invoke, extend, stop.
 
-use crate::input::{Checks, FieldErrors, curfew, file, given};
+use crate::input::{Checks, FieldErrors, curfew, file, given, project};
 use crate::pace::Due;
 use crate::store::EndpointRow;
 use crate::{Engine, random_word, who};
@@ -14,7 +14,7 @@ use curfew_core::intent::Verb;
 use curfew_core::provider::Quote;
 use curfew_core::run::{Failure, LogChunk};
 use curfew_core::{
-    Cost, Cx, EndpointId, Error, ErrorKind, LabId, MachineRef, Mode, Notice, Result, Retry, ServingMode,
+    Cost, Cx, EndpointId, Error, ErrorKind, LabId, MachineRef, Mode, Notice, Project, Result, Retry, ServingMode,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -38,6 +38,8 @@ pub struct DeployRequest {
     pub settings: BTreeMap<String, String>,
     /// The policy's default where not given.
     pub curfew: Option<String>,
+    /// What it is for; the project of the run that the model is from where not given.
+    pub project: Option<String>,
     /// Codes of the cautions that the user has confirmed.
     pub confirmed: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl Engine {
         let machine = checks.take(machine.map_err(|e| Error::input("machine", e.to_string())));
         let mode = machine.as_ref().and_then(|m| self.mode_of(m, request).map_err(|e| checks.all(e)).ok());
         let curfew = checks.take(curfew(cx, &policy, given(request.curfew.as_ref()), &policy.endpoint_curfew));
+        let project = checks.take(project(given(request.project.as_ref()), None)).flatten();
         let id = if let Some(name) = given(request.name.as_ref()) {
             EndpointId::new(name)
         } else {
@@ -88,13 +91,26 @@ impl Engine {
         };
         let confirmed = request.confirmed.clone();
         let (intent, owner) = (crate::new_intent(), who());
-        let spec = EndpointSpec { id, model, script, machine, mode, curfew, confirmed, intent, owner };
+        let project = match project {
+            None => self.project_of(&model).await?,
+            said => said,
+        };
+        let project = project.map(|p| policy.as_named(p));
+        let spec = EndpointSpec { id, model, script, machine, mode, curfew, confirmed, intent, owner, project };
         let serving_at = self.serving_for(&spec.machine)?;
         let serving = serving_at.part();
         let mut quote = serving.quote(cx, &spec).await?;
         crate::runs::check_policy(&policy, &spec.machine, &quote)?;
+        self.hold_endpoint(cx, &policy, &spec, &quote).await?;
+        Self::caution_project(&policy, spec.project.as_ref(), &mut quote);
         Self::caution_keys(cx, serving_at.provider(), spec.curfew, &mut quote);
         Ok((spec, quote))
+    }
+
+    /// The project of the run that made a model.
+    async fn project_of(&self, model: &ModelSource) -> Result<Option<Project>> {
+        let ModelSource::Run { run, .. } = model else { return Ok(None) };
+        Ok(self.store.run(run).await?.and_then(|row| row.spec.project))
     }
 
     /// The ways to serve at a machine's provider.
@@ -151,6 +167,7 @@ impl Engine {
         let serving_at = self.serving_for(&spec.machine)?;
         let serving = serving_at.part();
         let provider = serving_at.provider();
+        self.hold_deploy(cx, spec, serving).await?;
         let lab = self.running_lab().await?.map(|l| l.id);
         let intent =
             crate::runs::intent(cx, spec.intent.clone(), Verb::Deploy, provider, spec.id.as_str(), spec, lab.clone())?;
@@ -255,6 +272,7 @@ impl Engine {
         let serving_at = self.serving_of(&row.cloud, &row.account)?;
         let serving = serving_at.part();
         let provider = serving_at.provider();
+        self.hold_extension(cx, &policy, &row, at).await?;
         let intent =
             crate::runs::intent(cx, crate::new_intent(), Verb::Extend, provider, id.as_str(), &at, row.lab.clone())?;
         self.store.open_intent(&intent, &self.owner).await?;

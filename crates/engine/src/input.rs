@@ -2,7 +2,7 @@
 
 use curfew_core::curfew::CurfewSpec;
 use curfew_core::run::Channel;
-use curfew_core::{Cx, Error, Money, policy::Policy, say};
+use curfew_core::{Cx, Error, Money, Project, policy::Policy, say};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -126,6 +126,28 @@ pub(crate) fn entry(dir: &Path, named: Option<&str>) -> Result<String, Error> {
     }
 }
 
+/// What a script folder's curfew.toml says of its project.
+#[derive(serde::Deserialize)]
+struct OfFolder {
+    project: Option<Project>,
+}
+
+/// The project that was typed; where none was, the one that the script folder's curfew.toml says.
+pub(crate) fn project(typed: Option<&str>, dir: Option<&Path>) -> Result<Option<Project>, Error> {
+    if let Some(text) = typed {
+        return Project::new(text).map(Some).map_err(|e| Error::input("project", e.to_string()));
+    }
+    let Some(dir) = dir else { return Ok(None) };
+    let text = match std::fs::read_to_string(dir.join("curfew.toml")) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io("read curfew.toml", "curfew.toml cannot be read", e).at("dir")),
+    };
+    toml::from_str::<OfFolder>(&text)
+        .map(|of| of.project)
+        .map_err(|e| Error::input("dir", format!("curfew.toml is wrong: {}", e.message())))
+}
+
 /// `k=v` pairs as SageMaker takes them: keys up to 256 characters, values up to 2,500 (HyperParameters in CreateTrainingJob).
 pub(crate) fn hyper(pairs: &[String]) -> Result<BTreeMap<String, String>, Error> {
     let mut map = BTreeMap::new();
@@ -239,6 +261,32 @@ mod tests {
         check_hyper(&["=3"], "has a name that no script can take");
         check_hyper(&["a;rm -rf=3"], "has a name that no script can take");
         check_hyper(&["a=1", "a=2"], "is given twice");
+    }
+
+    #[test]
+    fn projects_are_typed_or_said_by_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let check = |file: Option<&str>, typed: Option<&str>, expect: Result<Option<&str>, (&str, &str)>| {
+            if let Some(text) = file {
+                std::fs::write(dir.path().join("curfew.toml"), text).unwrap();
+            }
+            match (project(typed, Some(dir.path())), expect) {
+                (Ok(got), Ok(expect)) => assert_eq!(got.as_ref().map(Project::as_str), expect),
+                (Err(e), Err((field, says))) => {
+                    assert_eq!(e.field(), Some(field));
+                    assert!(e.message().contains(says), "{e}");
+                }
+                (got, _) => panic!("{got:?}"),
+            }
+        };
+        check(None, None, Ok(None));
+        check(Some("project = \"vision\"\n\n[aws]\ninstances = 2\n"), None, Ok(Some("vision")));
+        check(None, Some(" nlp "), Ok(Some("nlp")));
+        check(None, Some("a<b"), Err(("project", "“a<b” cannot be a project’s name")));
+        check(Some("project = 3"), None, Err(("dir", "curfew.toml is wrong: invalid type")));
+        check(Some("project = \"\""), None, Err(("dir", "curfew.toml is wrong: “” cannot be a project’s name")));
+        check(Some("[metrics]\n"), None, Ok(None));
+        assert_eq!(project(None, None).unwrap(), None);
     }
 
     #[test]

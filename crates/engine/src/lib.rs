@@ -6,6 +6,9 @@
 
 mod access;
 mod accounts;
+mod budget;
+#[cfg(test)]
+mod budget_tests;
 mod changes;
 mod clock;
 mod endpoints;
@@ -36,6 +39,7 @@ mod accounts_tests;
 mod tests;
 
 pub use accounts::{AccountView, Opening, Providers, SigningIn};
+pub use budget::{Budget, Whose};
 pub use changes::Cursor;
 pub use clock::SystemClock;
 pub use endpoints::{DeployRequest, EndpointView};

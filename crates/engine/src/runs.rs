@@ -1,6 +1,6 @@
 //! Runs: plan, launch, look, extend, stop.
 
-use crate::input::{Checks, FieldErrors, channels, curfew, dollars, duration, entry, folder, given, hyper};
+use crate::input::{Checks, FieldErrors, channels, curfew, dollars, duration, entry, folder, given, hyper, project};
 use crate::pace::Due;
 use crate::store::RunRow;
 use crate::{Engine, Finish, random_word, who};
@@ -44,6 +44,8 @@ pub struct LaunchRequest {
     pub flat_metric: Option<String>,
     /// "30 min", "2h": stop when the script has worked for so long.
     pub stop_after: Option<String>,
+    /// What it is for; what the folder's curfew.toml says where not given.
+    pub project: Option<String>,
     /// What the machine's provider is asked for besides, by its options' names.
     pub options: BTreeMap<String, String>,
 }
@@ -99,6 +101,7 @@ impl Engine {
                 n.ok_or_else(|| Error::input("flat_epochs", "the number of flat epochs is a whole number from 1 on")),
             )
         });
+        let project = checks.take(project(given(request.project.as_ref()), dir.as_deref())).flatten();
         let time = given(request.stop_after.as_ref()).and_then(|t| checks.take(duration("stop_after", t)));
         let name = match given(request.name.as_ref()) {
             Some(text) if text.chars().count() <= 100 => Some(text.to_owned()),
@@ -135,11 +138,14 @@ impl Engine {
             options,
             intent: crate::new_intent(),
             owner: who(),
+            project: project.map(|p| policy.as_named(p)),
         };
         let training_at = self.training_for(&spec.machine)?;
         let training = training_at.part();
         let mut quote = training.quote(cx, &spec).await?;
         check_policy(&policy, &spec.machine, &quote)?;
+        self.hold_run(cx, &policy, &spec, &quote).await?;
+        Self::caution_project(&policy, spec.project.as_ref(), &mut quote);
         Self::caution_keys(cx, training_at.provider(), spec.curfew, &mut quote);
         Ok((spec, quote))
     }
@@ -149,6 +155,7 @@ impl Engine {
         let training_at = self.training_for(&spec.machine)?;
         let training = training_at.part();
         let provider = training_at.provider();
+        self.hold_launch(cx, spec, training).await?;
         let lab = self.running_lab().await?.map(|l| l.id);
         let intent = intent(cx, spec.intent.clone(), Verb::Launch, provider, spec.id.as_str(), spec, lab.clone())?;
         let mut row = RunRow {
@@ -418,6 +425,7 @@ pub(crate) fn not_begun(now: Timestamp) -> RunStatus {
         curfew: None,
         rate: Cost::Unknown { why: "not seen yet".into() },
         so_far: Cost::Unknown { why: "not seen yet".into() },
+        spot: None,
     }
 }
 

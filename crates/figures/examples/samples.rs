@@ -52,6 +52,7 @@ fn spec(id: &str, name: &str) -> RunSpec {
         options: std::collections::BTreeMap::new(),
         intent: "i".parse().expect("an id"),
         owner: "ada".into(),
+        project: None,
     }
 }
 

@@ -42,6 +42,7 @@ fn spec(dir: &Path) -> RunSpec {
         options: std::collections::BTreeMap::new(),
         intent: "i".parse().unwrap(),
         owner: "ada".into(),
+        project: None,
     }
 }
 

@@ -258,6 +258,7 @@ mod tests {
             options: std::collections::BTreeMap::new(),
             intent: IntentId::new("i").unwrap(),
             owner: String::new(),
+            project: None,
         };
         let layout = Layout { base: Path::new("/base"), source: Path::new("/source") };
         let ours = variables(&spec, &layout, Machine { cpus: 8, gpus: 2 });

@@ -205,7 +205,7 @@ impl Inner {
                 ask: false,
             });
         }
-        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None };
+        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None, longest: None };
         Ok(Checked { quote, code, environment })
     }
 
@@ -367,6 +367,7 @@ impl Inner {
             curfew: Some(Curfew { at: curfew, enforcer: Enforcer::Supervisor }),
             rate: if over { Settings::idle_rate() } else { self.rate() },
             so_far: self.so_far(worked),
+            spot: None,
         }))
     }
 }

@@ -230,7 +230,47 @@ def test_spot_goes_on_after_an_interruption(cloud, curfew):
     cloud.control("interrupt", {"job": run})
     done = until(lambda: curfew.json("run", "show", run), lambda r: r["state"] == "completed")
     assert "spot saved" in done["detail"], done
+    # The picker reckons with it from then on, and says where it has it from.
+    spot = "aws:sagemaker:us-east-1:ml.m5.xlarge:training:spot"
+    explained = curfew.json("machines", "show", spot, "--hours", "1")["explained"]
+    machine = next(part for part in explained["terms"][0]["parts"] if part["label"] == "machine")
+    assert "that your 1 past run on ml.m5.xlarge saved" in machine["basis"], explained
+    assert explained["row"]["charge"]["is"] == "estimated", explained
     curfew.run("run", "rm", run, "--yes")
+
+
+def test_what_no_budget_pays_for_is_refused_before_anything_is_made(cloud, curfew, fitted):
+    before = ours(cloud)
+    (curfew.home / "policy.toml").write_text("[monthly_budget_usd.projects]\nvision = 0.5\nnlp = 900\n")
+    folder = curfew.script("budget", "print('loss=1')\n")
+    (folder / "curfew.toml").write_text('project = "vision"\n')
+    on = ["--on", "aws:ml.m5.xlarge"]
+    told = curfew.json("train", folder, *on, "--curfew", "4h", code=1)["errors"][0]
+    assert (told["kind"], told["field"]) == ("policy", "machine"), told
+    assert "It would cost at most $0.92 ($0.23 an hour for " in told["happened"], told
+    assert "$0.50 is left of this month’s $0.50 for project “vision” ($0.00 spent)" in told["happened"], told
+    assert "Give it a curfew of 2h10m or less" in told["next"] and told["bill"].startswith("Nothing was started"), told
+    model = [fitted, "--on", "aws:ml.m5.xlarge", "--curfew", "8h", "--project", "vision"]
+    told = curfew.json("deploy", *model, code=1)["errors"][0]
+    assert told["field"] == "machine" and "$0.50 is left" in told["happened"], told
+    assert ours(cloud) == before
+    assert curfew.json("runs")["runs"] == []
+    # Another project has its own money, and what fits is let through with its project on it.
+    curfew.run("train", folder, *on, "--curfew", "2h", "--wait")
+    [run] = curfew.json("runs")["runs"]
+    assert run["project"] == "vision", run
+    arn = cloud.sagemaker.describe_training_job(TrainingJobName=run["id"])["TrainingJobArn"]
+    tags = {tag["Key"]: tag["Value"] for tag in cloud.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+    assert tags["curfew:project"] == "vision", tags
+    words = ["ml.m5.xlarge training on demand in us-east-1", "--hours", "9"]
+    for project, barred in [("vision", True), ("nlp", False)]:
+        [row] = curfew.json("machines", *words, "--project", project)
+        assert ("budget" in [reason["code"] for reason in row["barred"]]) == barred, row
+    curfew.run("run", "rm", run["id"], "--yes")
+    assert ours(cloud) == before
+    # What was removed stays spent.
+    said = curfew.run("machines", *words, "--project", "vision")[1]
+    assert "($0.00 spent)" not in said and "for project “vision”" in said, said
 
 
 def test_no_secret_is_in_any_file_or_word(cloud, curfew):

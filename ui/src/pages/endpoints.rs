@@ -63,6 +63,10 @@ pub struct Deploy {
     pub curfew: Field,
     /// The policy's default.
     pub curfew_default: String,
+    /// What it is for.
+    pub project: Field,
+    /// The policy's projects.
+    pub projects: Vec<Name>,
     /// What must be confirmed before it starts.
     pub cautions: Vec<Caution>,
     /// Can the host choose files?

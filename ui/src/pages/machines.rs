@@ -37,6 +37,14 @@ pub struct Form {
     pub ready_by: Field,
     /// The most it may cost.
     pub max_usd: Field,
+    /// The account, where a cloud has several here.
+    pub account: Field,
+    /// Accounts to choose from.
+    pub accounts: Vec<(String, Name)>,
+    /// What the job is for.
+    pub project: Field,
+    /// The policy's projects.
+    pub projects: Vec<Name>,
     /// What an hour of the user's time is worth.
     pub hour_usd: Field,
     /// The value that is kept in the settings.

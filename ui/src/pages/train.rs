@@ -44,6 +44,10 @@ pub struct Launcher {
     pub curfew_default: String,
     /// Spend cap.
     pub spend: Field,
+    /// What it is for.
+    pub project: Field,
+    /// The policy's projects.
+    pub projects: Vec<Name>,
     /// Stop at NaN.
     pub stop_on_nan: bool,
     /// Stop when flat for so many epochs.

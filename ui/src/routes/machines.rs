@@ -51,7 +51,8 @@ pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
     let jobs = app.engine().jobs().await?;
     let kept = app.engine().settings().await?.hour_usd.and_then(Usd::from_decimal);
     let trial = app.engine().trial_now();
-    let around = views::Around { jobs: &jobs, kept, trial: trial.as_ref(), now: shell.at() };
+    let projects = crate::views::train::projects(&app.engine().policy()?);
+    let around = views::Around { jobs: &jobs, kept, projects: &projects, trial: trial.as_ref(), now: shell.at() };
     let form = views::form(&request, &asked, around);
     let found = found(&request, &asked, &query.0, &app);
     Ok(Html::of(&Machines { shell, form, found }).into_response())
@@ -76,7 +77,7 @@ pub(crate) async fn rows(State(app): State<App>, Query(fields): Query) -> Answer
 pub(crate) async fn show(State(app): State<App>, Query(fields): Query) -> Answer {
     let (_, asked) = asked(&app, &fields).await?;
     let offer = asked.machines.find(fields.raw("key"))?;
-    Ok(Html::of(&views::show(&asked, &offer, !accounts(&app, &offer).is_empty())).into_response())
+    Ok(Html::of(&views::show(&asked, &offer, !accounts(&app, &asked, &offer).is_empty())).into_response())
 }
 
 /// Two to five side by side.
@@ -86,25 +87,27 @@ pub(crate) async fn compare(State(app): State<App>, Query(fields): Query) -> Ans
     Ok(Html::of(&views::compare(&asked, &offers)).into_response())
 }
 
-/// The accounts that a request for more can be sent through.
-fn accounts(app: &App, offer: &Offer<'_>) -> Vec<(String, Name)> {
+/// The account that a request for more can be sent through: of several the chosen one, whose quota is told.
+fn accounts(app: &App, asked: &Asked, offer: &Offer<'_>) -> Vec<(String, Name)> {
     let providers = app.engine().providers();
+    let holds = asked.account_at(&offer.slot.cloud);
     let of_cloud = providers.iter().filter(|p| *p.cloud().as_str() == *offer.slot.cloud && p.market().is_some());
-    of_cloud.map(|p| (p.account().0.clone(), Name(p.title()))).collect()
+    let mine = of_cloud.filter(|p| holds.is_none_or(|a| a == p.account()));
+    mine.map(|p| (p.account().0.clone(), Name(p.title()))).collect()
 }
 
 /// Asking for more of what bars a machine.
 pub(crate) async fn ask(State(app): State<App>, Query(fields): Query) -> Answer {
     let (_, asked) = asked(&app, &fields).await?;
     let offer = asked.machines.find(fields.raw("key"))?;
-    Ok(Html::of(&views::ask(&asked, &offer, app.host().can_pick(), accounts(&app, &offer))).into_response())
+    Ok(Html::of(&views::ask(&asked, &offer, app.host().can_pick(), accounts(&app, &asked, &offer))).into_response())
 }
 
 /// Sends the request through an account.
 pub(crate) async fn send_ask(State(app): State<App>, fields: Fields) -> Answer {
     let (_, asked) = asked(&app, &fields).await?;
     let offer = asked.machines.find(fields.raw("key"))?;
-    let mut page = views::ask(&asked, &offer, app.host().can_pick(), accounts(&app, &offer));
+    let mut page = views::ask(&asked, &offer, app.host().can_pick(), accounts(&app, &asked, &offer));
     let explained = asked.explain(&offer);
     let Some(wish) = views::quota_to_ask(&explained) else { return Ok(Html::of(&page).into_response()) };
     let account = AccountId(fields.raw("account").to_owned());
@@ -122,7 +125,7 @@ pub(crate) async fn send_ask(State(app): State<App>, fields: Fields) -> Answer {
 pub(crate) async fn placement(State(app): State<App>, Query(fields): Query) -> Answer {
     let (_, asked) = asked(&app, &fields).await?;
     let offer = asked.machines.find(fields.raw("key"))?;
-    let said = match app.engine().placement(&app.cx(), &offer).await {
+    let said = match app.engine().placement(&app.cx(), &offer, asked.account_at(&offer.slot.cloud)).await {
         Ok(Some(score)) => views::placement(score),
         Ok(None) => "no score was given".to_owned(),
         Err(e) => format!("not known: {}", e.message()),

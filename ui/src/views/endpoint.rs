@@ -78,6 +78,7 @@ pub fn endpoint(shell: Shell, view: &EndpointView, ask: Ask) -> Page {
     if let Some(mode) = &view.mode {
         facts.push(("How it serves", Name(serving::mode_line(mode, &spec.mode))));
     }
+    facts.extend(spec.project.as_ref().map(|p| ("Project", Name::from(p.as_str()))));
     if !status.versions.is_empty() {
         let versions: Vec<String> = status.versions.iter().map(|(what, version)| format!("{what} {version}")).collect();
         facts.push(("Serves with", Name(versions.join(", "))));
@@ -185,6 +186,8 @@ pub fn deploy(
         modes: serving::modes(fields, modes),
         curfew: field("curfew"),
         curfew_default: choices.curfew.clone(),
+        project: field("project"),
+        projects: choices.projects.clone(),
         can_pick: choices.can_pick,
         ..Deploy::default()
     }
@@ -201,6 +204,7 @@ pub fn request(fields: &Fields, modes: &[ServingMode]) -> DeployRequest {
         mode: given("mode"),
         settings: serving::settings(fields, modes),
         curfew: given("curfew"),
+        project: given("project"),
         confirmed: fields.all("confirmed").map(str::to_owned).collect(),
     }
 }
@@ -214,6 +218,7 @@ pub fn with_errors(mut form: Deploy, errors: &[Error]) -> Deploy {
             ("name", &mut form.name),
             ("machine", &mut form.machine),
             ("curfew", &mut form.curfew),
+            ("project", &mut form.project),
             ("mode", &mut form.modes.mode),
         ];
         let mut numbers: Vec<_> = form.modes.fields.iter_mut().map(|n| (n.name, &mut n.field)).collect();

@@ -34,6 +34,8 @@ pub fn request(fields: &Fields) -> MachinesRequest {
         ready_by: text("ready_by"),
         max_usd: text("max_usd"),
         hour_usd: text("hour_usd"),
+        project: text("project"),
+        account: text("account"),
         facets: chosen.collect(),
         lenient: fields.on("lenient"),
         sort: text("sort"),
@@ -56,6 +58,8 @@ pub fn query(request: &MachinesRequest) -> String {
     add("ready_by", &request.ready_by);
     add("max_usd", &request.max_usd);
     add("hour_usd", &request.hour_usd);
+    add("project", &request.project);
+    add("account", &request.account);
     for (facet, value) in &request.facets {
         add(&format!("facet-{facet}"), value);
     }
@@ -73,6 +77,8 @@ pub struct Around<'a> {
     pub jobs: &'a [Job],
     /// What is kept in the settings.
     pub kept: Option<Usd>,
+    /// The policy's projects.
+    pub projects: &'a [Name],
     /// A trial of this panel.
     pub trial: Option<&'a TrialNow>,
     /// The instant.
@@ -81,7 +87,7 @@ pub struct Around<'a> {
 
 /// The form as typed, with what is wrong at its fields.
 pub fn form(request: &MachinesRequest, asked: &Asked, around: Around<'_>) -> Form {
-    let Around { jobs, kept, trial, now } = around;
+    let Around { jobs, kept, projects, trial, now } = around;
     let timing = trial.filter(|t| t.failed.is_none());
     let mut wrong = wrongs(request, asked);
     if timing.is_some_and(|t| t.dir == Path::new(&request.job)) {
@@ -108,6 +114,10 @@ pub fn form(request: &MachinesRequest, asked: &Asked, around: Around<'_>) -> For
         ready_by: field("ready_by", &request.ready_by),
         max_usd: field("max_usd", &request.max_usd),
         hour_usd: field("hour_usd", &request.hour_usd),
+        account: field("account", &request.account),
+        accounts: asked.accounts.iter().map(|a| (a.account.0.clone(), Name::from(&a.title))).collect(),
+        project: field("project", &request.project),
+        projects: projects.to_vec(),
         hour_default: kept.map_or_else(|| "not counted".into(), |usd| usd.to_money().to_string()),
         sort: request.sort.clone(),
         down: request.descending,
@@ -131,6 +141,8 @@ fn wrongs(request: &MachinesRequest, asked: &Asked) -> Vec<(&'static str, String
         ("ready_by", of("ready_by")),
         ("max_usd", of("max_usd")),
         ("hour_usd", of("hour_usd")),
+        ("project", of("project")),
+        ("account", of("account")),
     ]
 }
 
@@ -144,6 +156,9 @@ pub fn found(request: &MachinesRequest, asked: &Asked, picked: &Picked, cursor: 
     if picked.price_unknown > 0 {
         let says = format!("{} more might fit, but their price is not known", grouped(picked.price_unknown));
         notes.push((Name::from("Left out:"), Text(says)));
+    }
+    if let Some(budget) = &asked.budget {
+        notes.push((Name::from("Budget:"), Text(budget.says())));
     }
     Found {
         title: format!("{} of {} offers", grouped(picked.fitting), grouped(catalog.len())),
@@ -289,7 +304,10 @@ fn use_href(asked: &Asked, offer: &Offer<'_>) -> String {
     let serves = matches!(offer.slot.component.as_deref(), Some("hosting" | "prediction"));
     let page = if serves { "/endpoints" } else { "/train" };
     let mut text = form_urlencoded::Serializer::new(String::new());
-    text.append_pair("machine", &launch_key(offer));
+    text.append_pair("machine", &launch_key(asked, offer));
+    if let Some(project) = &asked.project {
+        text.append_pair("project", project.as_str());
+    }
     if let Some(job) = asked.job.as_ref().filter(|_| !serves) {
         text.append_pair("dir", &job.dir.to_string_lossy()).append_pair("entry", &job.entry);
         for (key, value) in &job.hyper {
@@ -299,9 +317,13 @@ fn use_href(asked: &Asked, offer: &Offer<'_>) -> String {
     format!("{page}?{}", text.finish())
 }
 
-/// The machine as the launcher takes it: without SageMaker's component, which the verb itself says.
-fn launch_key(offer: &Offer<'_>) -> String {
-    let key = offer.key();
+/// The machine as the launcher takes it: with its account where there are several, and without SageMaker's component,
+/// which the verb itself says.
+fn launch_key(asked: &Asked, offer: &Offer<'_>) -> String {
+    let (cloud, mut key) = (&offer.slot.cloud, offer.key());
+    if let Some(account) = asked.account_at(cloud) {
+        key = key.replacen(&**cloud, &format!("{cloud}@{account}"), 1);
+    }
     match offer.slot.component.as_deref().filter(|_| &*offer.slot.service == "sagemaker") {
         Some(component) => key.replacen(&format!(":{component}"), "", 1),
         None => key,

@@ -112,7 +112,7 @@ pub(crate) fn total(total: &Total<Money>) -> Price {
 /// What a quote says before the button.
 pub(crate) fn price_line(quote: &Quote, curfew: Timestamp, now: &Zoned) -> PriceLine {
     let zone = now.time_zone();
-    let left = curfew.duration_since(now.timestamp());
+    let left = quote.longest.unwrap_or_else(|| curfew.duration_since(now.timestamp()));
     let at_most: Cost<Money> = quote.rate.clone().map(|rate| rate.over(left));
     PriceLine {
         hour: Some(Price::of(&quote.rate, zone)),
@@ -148,7 +148,7 @@ pub(crate) fn wrong(error: &Error) -> String {
         Some(_) => format!("{} {}", notice.happened, notice.next),
         None => notice.happened,
     };
-    say::clean(&text, 400)
+    say::clean(&text, 500)
 }
 
 /// "19:12", "yesterday 19:12"; nothing for the time before anything was seen.

@@ -28,6 +28,7 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
         ("Script", Name::from(&spec.entry)),
         ("Machine", Name(format!("{} ({})", run.place, spec.machine))),
     ];
+    facts.extend(spec.project.as_ref().map(|p| ("Project", Name::from(p.as_str()))));
     facts.extend(spec.data.iter().map(|c| ("Data", Name(format!("{}: {}", c.name, c.source)))));
     facts.extend(spec.hyper.iter().map(|(k, v)| ("Hyperparameter", Name(format!("{k} = {v}")))));
     if let Some(model) = &status.model {

@@ -127,6 +127,13 @@ pub fn policy(path: &std::path::Path, there: bool, read: &Result<Policy, Error>)
         if let Some(team) = policy.monthly_budget_usd.team {
             rules.push(("Budget a month", name(format!("${team}"))));
         }
+        let budgets = &policy.monthly_budget_usd;
+        for (title, by) in [("Of a person", &budgets.people), ("Of a project", &budgets.projects)] {
+            if !by.is_empty() {
+                let each: Vec<String> = by.iter().map(|(who, usd)| format!("{who} ${usd}")).collect();
+                rules.push((title, name(each.join(", "))));
+            }
+        }
         if !policy.protected_tags.is_empty() {
             rules.push(("Never removed", name(list(&policy.protected_tags))));
         }

@@ -19,6 +19,8 @@ pub struct Choices {
     pub options: &'static [RunOption],
     /// The policy's default curfew.
     pub curfew: String,
+    /// The policy's projects.
+    pub projects: Vec<Name>,
     /// Can the host choose files?
     pub can_pick: bool,
 }
@@ -27,8 +29,14 @@ impl Choices {
     /// For runs, under this policy.
     pub fn new(machines: Vec<(String, Name)>, policy: Option<&Policy>, can_pick: bool, of_runs: bool) -> Self {
         let curfew = policy.map(|p| if of_runs { &p.run_curfew } else { &p.endpoint_curfew });
-        Self { machines, options: &[], curfew: curfew.map_or_else(String::new, ToString::to_string), can_pick }
+        let curfew = curfew.map_or_else(String::new, ToString::to_string);
+        Self { machines, options: &[], curfew, projects: policy.map_or_else(Vec::new, projects), can_pick }
     }
+}
+
+/// The projects that a policy has budgets for.
+pub fn projects(policy: &Policy) -> Vec<Name> {
+    policy.monthly_budget_usd.projects.keys().map(Name::from).collect()
 }
 
 /// The form as typed.
@@ -55,6 +63,8 @@ pub fn launcher(fields: &Fields, choices: &Choices) -> Launcher {
         curfew: field("curfew"),
         curfew_default: choices.curfew.clone(),
         spend: field("spend"),
+        project: field("project"),
+        projects: choices.projects.clone(),
         options: options(fields, choices.options),
         stop_on_nan: fields.on("stop_on_nan"),
         flat_epochs: field("flat_epochs"),
@@ -114,6 +124,8 @@ pub fn again(spec: &RunSpec, choices: &Choices) -> Launcher {
         machine: Field::of(spec.machine.to_string()),
         machines: choices.machines.clone(),
         curfew_default: choices.curfew.clone(),
+        project: spec.project.as_ref().map_or_else(Field::default, |p| Field::of(p.as_str())),
+        projects: choices.projects.clone(),
         spend: spec.stop.spend.map_or_else(Field::default, |m| Field::of(m.to_string())),
         stop_on_nan: spec.stop.not_a_number,
         flat_epochs: spec.stop.flat_epochs.map_or_else(Field::default, |n| Field::of(n.to_string())),
@@ -148,6 +160,7 @@ pub fn request(fields: &Fields, options: &[RunOption]) -> LaunchRequest {
         machine: given("machine"),
         curfew: given("curfew"),
         spend: given("spend"),
+        project: given("project"),
         options: options
             .iter()
             .filter_map(|o| Some((o.name.to_owned(), fields.get(&format!("option_{}", o.name))?.to_owned())))
@@ -174,6 +187,7 @@ pub fn with_errors(mut form: Launcher, errors: &[Error]) -> Launcher {
                     ("machine", &mut form.machine),
                     ("curfew", &mut form.curfew),
                     ("spend", &mut form.spend),
+                    ("project", &mut form.project),
                     ("flat_epochs", &mut form.flat_epochs),
                     ("flat_metric", &mut form.flat_metric),
                     ("stop_after", &mut form.stop_after),
@@ -215,7 +229,9 @@ pub fn runs(all: &[RunView], ask: RunsAsk, now: &Zoned) -> Runs {
         if words.is_empty() {
             return true;
         }
-        let text = format!("{} {} {state} {} {}", run.spec.name, run.spec.id, run.place, run.spec.owner).to_lowercase();
+        let spec = &run.spec;
+        let project = spec.project.as_ref().map_or("", |p| p.as_str());
+        let text = format!("{} {} {state} {} {} {project}", spec.name, spec.id, run.place, spec.owner).to_lowercase();
         words.iter().all(|w| text.contains(w))
     };
     let mut found: Vec<&RunView> = all.iter().filter(fits).collect();

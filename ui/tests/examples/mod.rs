@@ -74,6 +74,7 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
             options: std::collections::BTreeMap::new(),
             intent: "i-abc".parse().unwrap(),
             owner: "lab-03@workstation".into(),
+            project: None,
         },
         status: RunStatus {
             state,
@@ -88,6 +89,7 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
             curfew: going.then(|| Curfew { at: at(215), enforcer }),
             rate: free(),
             so_far: free(),
+            spot: None,
         },
         place: "This computer".into(),
         lab: None,
@@ -299,6 +301,7 @@ pub(crate) fn endpoint(id: &str, state: EndpointState) -> EndpointView {
             confirmed: vec![],
             intent: "i-def".parse().unwrap(),
             owner: "lab-03@workstation".into(),
+            project: None,
         },
         status: EndpointStatus {
             state,

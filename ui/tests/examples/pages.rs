@@ -63,6 +63,19 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         let ask = views::train::ask(&Fields::parse(b"q=sweep+1&state=failed&sort=loss&down="));
         train(views::train::launcher(&Fields::default(), &choices), &many_runs(100), ask)
     });
+    let over_budget = || {
+        let what = "it would cost at most $15.28 ($3.82 an hour for 4 h 00 m), and $3.20 is left of this month’s $100.00 for \
+                    project “vision” ($90.00 spent, up to $6.80 for what is there now)";
+        Error::new(ErrorKind::Policy, "check the budget", what).at("machine").next(
+            "Give it a curfew of 50m or less, choose a cheaper machine, or ask your lead for more \
+             (monthly_budget_usd.projects in the policy file)",
+        )
+    };
+    add("train-over-budget", &|| {
+        let typed = Fields::parse(b"dir=/home/lab-03/iris&machine=aws:ml.g5.xlarge&curfew=4h&project=vision");
+        let form = views::train::launcher(&typed, &choices);
+        train(views::train::with_errors(form, &[over_budget()]), &[], RunsAsk::default())
+    });
     add("train-wrong", &|| {
         let typed = Fields::parse(
             "dir=/no/such/%3Cb%3E&entry=../x.py&name=n&channel=&source=/gone&hyper_key=a&hyper_value=1&hyper_key=a%3Bb&hyper_value=%22%3E%3Cb%3E\
@@ -136,6 +149,11 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
     add("endpoints-caution", &|| {
         let form = deploy("model=/home/lab-03/m%3Cb%3E.pkl&name=demo");
         let form = views::endpoint::with_cautions(form, &quote(), &[], at(330), &now());
+        Html::of(&Endpoints { shell: frame(&local, "endpoints", "Endpoints"), rows: vec![], form })
+    });
+    add("endpoints-over-budget", &|| {
+        let form = deploy("model=iris-7f3a&name=demo&machine=aws:ml.g5.xlarge&curfew=4h&project=vision");
+        let form = views::endpoint::with_errors(form, &[over_budget()]);
         Html::of(&Endpoints { shell: frame(&local, "endpoints", "Endpoints"), rows: vec![], form })
     });
     add("endpoints-mode", &|| {
@@ -322,7 +340,8 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
 
 pub(crate) fn choices() -> Choices {
     let machines = vec![("local".to_owned(), Name::from("This computer (8 cores, 16 GiB, no GPU)"))];
-    Choices { machines, options: &RUN_OPTIONS, curfew: "4h".into(), can_pick: true }
+    let projects = vec![Name::from("vision"), Name::from("nlp<b>")];
+    Choices { machines, options: &RUN_OPTIONS, curfew: "4h".into(), projects, can_pick: true }
 }
 
 pub(crate) fn metrics() -> Vec<MetricRow> {
@@ -387,6 +406,7 @@ pub(crate) fn quote() -> Quote {
         ],
         enforcer: Enforcer::Supervisor,
         by_use: None,
+        longest: None,
     }
 }
 

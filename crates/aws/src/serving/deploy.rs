@@ -4,7 +4,7 @@ use super::{Bring, Places, Record, bring, handle, mode, no_endpoint};
 use crate::aws::Inner;
 use crate::error::from_sdk;
 use crate::job::Places as RunPlaces;
-use crate::names::{TAG_CURFEW, TAG_INTENT, TAG_OWNER, tag_value};
+use crate::names::{TAG_CURFEW, TAG_INTENT, TAG_OWNER, TAG_PROJECT, tag_value};
 use crate::retry;
 use crate::store::Store;
 use crate::{pack, role, upload};
@@ -210,7 +210,13 @@ impl Inner {
 
 fn tags(spec: &EndpointSpec) -> Vec<Tag> {
     let tag = |key: &str, value: &str| Tag::builder().key(key).value(tag_value(value)).build();
-    vec![tag(TAG_INTENT, spec.intent.as_str()), tag(TAG_OWNER, &spec.owner), tag(TAG_CURFEW, &spec.curfew.to_string())]
+    let mut tags = vec![
+        tag(TAG_INTENT, spec.intent.as_str()),
+        tag(TAG_OWNER, &spec.owner),
+        tag(TAG_CURFEW, &spec.curfew.to_string()),
+    ];
+    tags.extend(spec.project.as_ref().map(|project| tag(TAG_PROJECT, project.as_str())));
+    tags
 }
 
 /// The script, and the modules and requirements beside it.

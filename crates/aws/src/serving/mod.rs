@@ -246,7 +246,8 @@ impl Inner {
             },
             ask: false,
         });
-        let quote = Quote { rate, cautions, enforcer: Enforcer::OnlyWhileOn, by_use: mode::by_use(spec, &region) };
+        let by_use = mode::by_use(spec, &region);
+        let quote = Quote { rate, cautions, enforcer: Enforcer::OnlyWhileOn, by_use, longest: None };
         Ok((Record { spec: spec.clone(), image, created: cx.now() }, quote))
     }
 

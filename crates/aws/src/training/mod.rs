@@ -211,7 +211,8 @@ impl Inner {
         if let (true, Cost::Estimated { basis, .. }) = (spot, &mut rate) {
             basis.push_str(", on demand; spot costs less, and how much is told at the end");
         }
-        let quote = Quote { rate, cautions, enforcer: enforcer(), by_use: None };
+        let longest = Some(SignedDuration::from_secs(ceiling_s));
+        let quote = Quote { rate, cautions, enforcer: enforcer(), by_use: None, longest };
         let inference = spec.dir.join("inference.py").is_file();
         let record =
             Record { spec: spec.clone(), image, shape: wishes.aws, metrics, inference, created: now, ceiling_s };

@@ -10,7 +10,7 @@ use crate::{failure, log, machines, rules};
 use aws_sdk_sagemaker::operation::describe_training_job::DescribeTrainingJobOutput as Job;
 use aws_sdk_sagemaker::types::{SecondaryStatus, TrainingJobStatus};
 use curfew_core::machine::Purchase;
-use curfew_core::run::{LogChunk, RunState, RunStatus};
+use curfew_core::run::{LogChunk, RunState, RunStatus, SpotUse};
 use curfew_core::{Cost, Curfew, Cx, RegionName, Result, RunId, Timestamp, say};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -99,6 +99,7 @@ impl Inner {
             curfew: Some(Curfew { at: record.spec.curfew, enforcer: enforcer() }),
             rate: Cost::NotBilled { note: "it has not begun".into() },
             so_far: Cost::NotBilled { note: "it has not begun".into() },
+            spot: None,
         };
         if let Some(note) = self.stop_note(cx, store, &places.stop).await? {
             status.state = RunState::Stopped;
@@ -206,13 +207,10 @@ fn status_of(record: &Record, job: &Job, state: RunState, now: Timestamp, region
         None => Cost::NotBilled { note: "waiting for a machine is not billed".into() },
     };
     let mut detail = detail(record, job, now).filter(|_| !state.is_over());
-    if let (true, Some(trained), Some(billable)) =
-        (state.is_over(), job.training_time_in_seconds(), job.billable_time_in_seconds())
-        && job.enable_managed_spot_training() == Some(true)
-        && trained > 0
-    {
-        let saved = 100 - i64::from(billable) * 100 / i64::from(trained);
-        detail = Some(format!("billed {billable} s of {trained} s: spot saved {saved} %"));
+    let spot = spot_use(job).filter(|_| state.is_over());
+    if let Some(SpotUse { trained_s, billed_s, .. }) = spot {
+        let saved = 100_u64.saturating_sub(billed_s * 100 / trained_s);
+        detail = Some(format!("billed {billed_s} s of {trained_s} s: spot saved {saved} %"));
     }
     RunStatus {
         state,
@@ -231,5 +229,20 @@ fn status_of(record: &Record, job: &Job, state: RunState, now: Timestamp, region
         curfew: Some(Curfew { at: record.spec.curfew, enforcer: enforcer() }),
         rate: if state.is_over() { Cost::NotBilled { note: "it has ended".into() } } else { rate },
         so_far,
+        spot,
     }
+}
+
+/// What a managed spot job was billed for (TrainingTimeInSeconds, BillableTimeInSeconds), and how often it was interrupted
+/// (SecondaryStatusTransitions). `None`: on demand, or not told.
+fn spot_use(job: &Job) -> Option<SpotUse> {
+    if job.enable_managed_spot_training() != Some(true) {
+        return None;
+    }
+    let seconds = |n: Option<i32>| n.and_then(|n| u64::try_from(n).ok());
+    let trained_s = seconds(job.training_time_in_seconds()).filter(|n| *n > 0)?;
+    let billed_s = seconds(job.billable_time_in_seconds())?;
+    let steps = job.secondary_status_transitions().iter();
+    let interruptions = steps.filter(|t| t.status() == Some(&SecondaryStatus::Interrupted)).count();
+    Some(SpotUse { trained_s, billed_s, interruptions: u32::try_from(interruptions).unwrap_or(u32::MAX) })
 }

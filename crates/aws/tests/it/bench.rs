@@ -163,6 +163,7 @@ impl Bench {
             options: std::collections::BTreeMap::new(),
             intent: IntentId::new(format!("i-{name}")).unwrap(),
             owner: "ada@lab".into(),
+            project: None,
         }
     }
     /// A channel of data with one file.
@@ -182,6 +183,7 @@ impl Bench {
             confirmed: Vec::new(),
             intent: IntentId::new(format!("i-{name}")).unwrap(),
             owner: "ada@lab".into(),
+            project: None,
         }
     }
     pub(crate) async fn until(&self, run: &RunHandle, good: impl Fn(&RunStatus) -> bool) -> RunStatus {

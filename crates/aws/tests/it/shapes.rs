@@ -62,6 +62,58 @@ async fn its_own_metrics() {
     bench.no_bad_request();
 }
 
+/// Waits until its script works.
+async fn at_work(bench: &Bench, run: &curfew_core::run::RunHandle) {
+    let begun = std::time::Instant::now();
+    loop {
+        let chunk = bench.training().log(&bench.cx, run, "", 1 << 20).await.unwrap();
+        if String::from_utf8_lossy(&chunk.bytes).contains("at work") {
+            return;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_mins(5), "it printed nothing");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spot_run_tells_what_was_billed_and_how_often_it_was_taken_away() {
+    let bench = Bench::new().await;
+    // Where the stand-in runs without containers, checkpoints lie beside the model.
+    let script = "import os, time\nplace = '/opt/ml/checkpoints'\nif not os.path.isdir(place):\n    \
+                  place = os.environ['SM_MODEL_DIR'].replace('/model', '/checkpoints')\n\
+                  again = os.listdir(place)\nopen(place + '/first', 'w').close()\n\
+                  print('at work', flush=True)\ntime.sleep(2.5 if again else 600)\n";
+    let mut spec = bench.run(script);
+    spec.machine = "aws:ml.m5.xlarge:spot".parse().unwrap();
+    spec.project = Some("vision/2".parse().unwrap());
+    let run = bench.training().launch(&bench.cx, &spec).await.unwrap();
+    at_work(&bench, &run).await;
+    assert_eq!(bench.training().status(&bench.cx, &run).await.unwrap().spot, None, "it goes on");
+    bench.control("interrupt", Some(&json!({ "job": spec.id })));
+    let done = bench.until(&run, |s| s.state.is_over()).await;
+    assert_eq!(done.state, RunState::Completed, "{done:#?}");
+    let used = done.spot.expect("an ended spot run tells");
+    assert_eq!(used.interruptions, 1);
+    assert!(used.trained_s >= 2 && used.billed_s < used.trained_s, "{used:?}");
+    // As SageMaker says it, read by code that is not ours.
+    let job = bench.boto("sagemaker", "describe_training_job", &json!({ "TrainingJobName": spec.id }));
+    assert_eq!(job["TrainingTimeInSeconds"], used.trained_s, "{job}");
+    assert_eq!(job["BillableTimeInSeconds"], used.billed_s);
+    let tags = bench.boto("sagemaker", "list_tags", &json!({ "ResourceArn": job["TrainingJobArn"] }));
+    let project = json!({ "Key": "curfew:project", "Value": "vision/2" });
+    assert!(tags["Tags"].as_array().unwrap().contains(&project), "{tags}");
+    // Another process that knows nothing finds it with its project.
+    let again = bench.again().await;
+    let found = curfew_core::provider::Provider::training(&again).unwrap().list(&bench.cx).await.unwrap();
+    let (_, seen) = found.items.into_iter().find(|(h, _)| h.id == spec.id).unwrap();
+    assert_eq!(seen.project, spec.project);
+
+    let plain = bench.run("print(1)");
+    let run = bench.training().launch(&bench.cx, &plain).await.unwrap();
+    assert_eq!(bench.until(&run, |s| s.state.is_over()).await.spot, None, "on demand there is nothing to save");
+    bench.no_bad_request();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn data_as_they_are_read_and_through_a_pipe() {
     let bench = Bench::new().await;

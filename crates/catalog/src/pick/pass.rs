@@ -29,9 +29,10 @@ struct SlotPass {
     managed: bool,
     disk: f64,
     fixed: f64,
-    factor: f64,
     /// Prices above it are barred.
     cap: f64,
+    /// Totals above it are barred.
+    total_cap: f64,
 }
 
 /// Which of a list of slots fit.
@@ -60,10 +61,8 @@ pub(super) struct Pass<'p> {
     /// Least and most of the slots' disk and transfer.
     disk: (f64, f64),
     fixed: (f64, f64),
-    factor: f64,
     /// Picodollars; infinite: none.
     need_cap: f64,
-    total_cap: f64,
     no_quota: Vec<f32>,
     /// Class by class, type after type.
     times: Vec<ClassTimes>,
@@ -82,20 +81,27 @@ impl<'p> Pass<'p> {
         let limits = question.limits;
         let exact = |rate: Option<crate::Rate>| rate.map_or(f64::INFINITY, |r| r.pico() as f64);
         let (price_cap, spot_above) = (exact(limits.price_cap), exact(limits.spot_above));
+        let pico = |usd: Option<crate::Usd>| usd.map_or(f64::INFINITY, |u| u.pico() as f64);
+        let (own, budget) = (pico(question.need.max_usd), pico(question.budget.map(|b| b.left)));
         let slots = plan.slots.iter().zip(&plan.catalog.slots).enumerate().map(|(i, (s, slot))| {
-            let on_demand = slot.buy == crate::Buy::OnDemand && &*slot.cloud != "local";
+            let local = &*slot.cloud == "local";
+            let on_demand = slot.buy == crate::Buy::OnDemand && !local;
             SlotPass {
                 class: s.class,
                 barred: limits.slot_bars[i] != 0,
                 managed: s.managed,
                 disk: s.disk,
                 fixed: s.fixed,
-                factor: s.factor,
                 cap: if on_demand { price_cap.min(spot_above) } else { price_cap },
+                total_cap: match (plan.timeless, local) {
+                    // An hour's price is all that is known: it is too much where nothing is left.
+                    (true, false) if question.budget.is_some_and(|b| b.is_gone()) => 0.0,
+                    (true, _) => f64::INFINITY,
+                    (false, true) => own,
+                    (false, false) => own.min(budget),
+                },
             }
         });
-        let pico = |usd: Option<crate::Usd>| usd.map_or(f64::INFINITY, |u| u.pico() as f64);
-        let budget = pico(question.need.max_usd).min(pico(limits.rules().budget_left));
         let fitting = || plan.slots.iter().filter(|s| s.fits);
         let ends = |of: fn(&crate::plan::SlotPlan) -> f64| {
             fitting().map(of).fold((f64::INFINITY, 0.0_f64), |(low, high), x| (low.min(x), high.max(x)))
@@ -107,9 +113,7 @@ impl<'p> Pass<'p> {
             places: (0..plan.catalog.patterns.len()).map(|_| None).collect(),
             disk: ends(|s| s.disk),
             fixed: ends(|s| s.fixed),
-            factor: ends(|s| s.factor).0,
             need_cap: pico(question.need.max_usd_per_hour),
-            total_cap: if plan.timeless { f64::INFINITY } else { budget },
             no_quota: vec![f32::INFINITY; plan.catalog.slots.len()],
             times: Vec::new(),
             bands: vec![None; plan.catalog.specs.len()],
@@ -182,7 +186,8 @@ impl<'p> Pass<'p> {
     fn count(&mut self, spec: usize) -> bool {
         let places = self.places_of(spec).map_or(0, |p| p.count);
         let e = &self.catalog.extremes[spec];
-        let spot = (e.spot.0.min(e.managed.0 * self.factor), e.spot.1.max(e.managed.1));
+        let factor = self.plan.spot_on(spec).factor;
+        let spot = (e.spot.0.min(e.managed.0 * factor), e.spot.1.max(e.managed.1));
         let (least, most) = match self.plan.question.need.spot {
             Some(true) => spot,
             Some(false) => e.firm,
@@ -194,7 +199,7 @@ impl<'p> Pass<'p> {
         } else if places > 0 && (e.unknown || most > self.need_cap) {
             fitting = 0;
             self.each(spec, |row, slot, listed| {
-                let price = self.price(row, listed, &self.slots[usize::from(slot)]);
+                let price = self.price(row, listed, &self.slots[usize::from(slot)], factor);
                 fitting += usize::from(self.within_cap(price));
                 unpriced += usize::from(price.is_nan());
             });
@@ -212,14 +217,14 @@ impl<'p> Pass<'p> {
     }
     /// The price to reckon with, in picodollars; NaN where it is not known.
     #[inline]
-    fn price(&self, row: u32, listed: i64, slot: &SlotPass) -> f64 {
+    fn price(&self, row: u32, listed: i64, slot: &SlotPass, factor: f64) -> f64 {
         if listed != UNKNOWN {
             return listed as f64;
         }
         if !slot.managed {
             return f64::NAN;
         }
-        self.catalog.ceilings.get(&row).map_or(f64::NAN, |&c| c as f64 * slot.factor)
+        self.catalog.ceilings.get(&row).map_or(f64::NAN, |&c| c as f64 * factor)
     }
     /// Times and bounds of a type, class by class.
     fn outlook(&mut self, spec: usize) -> Outlook {
@@ -229,7 +234,8 @@ impl<'p> Pass<'p> {
         let work = if plan.timeless { None } else { question.work.band_on(&self.catalog.specs[spec]) };
         self.bands[spec] = work;
         let e = &self.catalog.extremes[spec];
-        let spot = (e.spot.0.min(e.managed.0 * self.factor), e.spot.1.max(e.managed.1));
+        let here = plan.spot_on(spec);
+        let spot = (e.spot.0.min(e.managed.0 * here.factor), e.spot.1.max(e.managed.1));
         // Sums in another order round differently: a hair below is still a bound.
         let below = |x: f64| x - x.abs() * 1e-12;
         let above = |x: f64| x + x.abs() * 1e-12;
@@ -250,7 +256,7 @@ impl<'p> Pass<'p> {
                 continue;
             }
             if let Some(work) = work {
-                let (billed_ms, done_ms) = plan.times_expected(work.ms, class);
+                let (billed_ms, done_ms) = plan.times_expected(work.ms, here.interruptions_an_hour, class);
                 t.hours = billed_ms as f64 / 3_600_000.0;
                 t.done_ms = done_ms;
                 t.waiting = value * (done_ms as f64 / 3_600_000.0);
@@ -303,12 +309,13 @@ impl<'p> Pass<'p> {
         let spec_barred = limits.spec_bars[spec] != 0;
         let (left, units) = limits.left_of(spec).unwrap_or((&self.no_quota, 0.0));
         let any_missing = !limits.missing.is_empty();
+        let factor = self.plan.spot_on(spec).factor;
         let number = outlook.spec;
         let of_spec = self.spec_key(spec);
         let (sign, timeless) = (if question.descending { -1.0 } else { 1.0 }, self.plan.timeless);
         self.each(spec, |row, slot, listed| {
             let s = &self.slots[usize::from(slot)];
-            let price = self.price(row, listed, s);
+            let price = self.price(row, listed, s, factor);
             if !self.within_cap(price) {
                 return;
             }
@@ -318,7 +325,7 @@ impl<'p> Pass<'p> {
                 || s.barred
                 || t.barred
                 || price > s.cap
-                || money > self.total_cap
+                || money > s.total_cap
                 || units > left[usize::from(slot)]
                 || (any_missing && limits.missing.contains(&(number, slot)));
             if !barred && money < t.best.0 {
@@ -372,8 +379,9 @@ impl<'p> Pass<'p> {
             if !(no_time || e.unknown || plan.question.order == Order::DoneIn) {
                 continue;
             }
+            let factor = plan.spot_on(spec).factor;
             self.each(spec, |row, slot, listed| {
-                let price = self.price(row, listed, &self.slots[usize::from(slot)]);
+                let price = self.price(row, listed, &self.slots[usize::from(slot)], factor);
                 let keyless = no_time
                     || match plan.question.order {
                         Order::Best | Order::Money | Order::PerHour => price.is_nan(),

@@ -5,12 +5,15 @@ use super::facets::{self, Facet};
 use super::jobs::Job;
 use super::market::Machines;
 use crate::Engine;
-use crate::input::{FieldErrors, dollars, given};
+use crate::budget::Budget;
+use crate::input::{FieldErrors, dollars, given, project};
 use curfew_catalog::near::Near;
 use curfew_catalog::need::{BadWord, Clash};
-use curfew_catalog::{Assumptions, Barred, Explained, Need, Offer, Order, Picked, Question, Rates, Usd, Work};
+use curfew_catalog::{
+    Assumptions, Barred, BudgetLeft, Explained, Need, Offer, Order, Picked, Question, Rates, Usd, Work,
+};
 use curfew_core::curfew::CurfewSpec;
-use curfew_core::{Cx, Error, Result, Timestamp, say};
+use curfew_core::{AccountId, CloudId, Cx, Error, Project, Result, Timestamp, say};
 use jiff::SignedDuration;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,6 +33,10 @@ pub struct MachinesRequest {
     pub max_usd: String,
     /// What an hour of the user's time is worth: "$50". Empty: as kept in the settings.
     pub hour_usd: String,
+    /// What the job is for; empty: what the job's script folder says.
+    pub project: String,
+    /// An account, where a cloud has several here; empty: each cloud's first.
+    pub account: String,
     /// Chosen facets: dimension and value.
     pub facets: Vec<(String, String)>,
     /// A new account's quotas are cautions and do not bar.
@@ -40,6 +47,17 @@ pub struct MachinesRequest {
     pub descending: bool,
     /// What becomes of barred rows: `last`, `hidden`; else where the order puts them.
     pub barred: String,
+}
+
+/// An account that a machine can be for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountChoice {
+    /// Its cloud.
+    pub cloud: CloudId,
+    /// The account.
+    pub account: AccountId,
+    /// What to call it.
+    pub title: String,
 }
 
 /// A question, ready to be answered as often as needed.
@@ -59,6 +77,16 @@ pub struct Asked {
     pub ready_at: Option<Timestamp>,
     /// What an hour of the user's time is worth.
     pub hourly_value: Option<Usd>,
+    /// What the job is for.
+    pub project: Option<Project>,
+    /// The accounts to choose from: those of clouds that have several here, in the order in which they are tried.
+    pub accounts: Vec<AccountChoice>,
+    /// The one that was chosen.
+    pub account: Option<AccountId>,
+    /// The budget with the least left, of those that hold for this user and project.
+    pub budget: Option<Budget>,
+    /// Whose it is, for a sentence.
+    whose: String,
     /// Words that were not understood.
     pub bad: Vec<BadWord>,
     /// Two things that cannot both be had.
@@ -93,12 +121,47 @@ const ORDERS: [(&str, Order); 8] = [
 impl Engine {
     /// Reads a question. Only a policy or a store that cannot be read is an error; all else is told in [`Asked`].
     pub async fn ask_machines(&self, cx: &Cx, request: &MachinesRequest) -> Result<Asked> {
-        let machines = self.machines(cx).await?;
+        let policy = self.policy()?;
+        let accounts = self.account_choices();
+        let typed = given(Some(&request.account)).map(|text| AccountId(text.to_owned()));
+        let known = |a: &AccountId| self.providers().iter().any(|p| p.account() == a);
+        let (account, unknown) = match typed {
+            Some(account) if known(&account) => (Some(account), None),
+            other => (None, other),
+        };
+        let machines = self.machines_for(cx, account.as_ref()).await?;
         let kept = if request.hour_usd.trim().is_empty() { self.settings().await?.hour_usd } else { None };
         let jobs = self.jobs().await?;
         let mut asked = Asked::new(machines, &jobs, request, kept.and_then(Usd::from_decimal), cx);
         asked.assume = self.assumptions().await?;
+        (asked.accounts, asked.account) = (accounts, account);
+        asked.wrong.extend(unknown.map(|a| {
+            let says = format!("no account “{}” is connected", say::clean(&a.0, 40));
+            Error::input("account", says).next("See them with curfew accounts, or under Settings, Accounts")
+        }));
+        let dir = asked.job.as_ref().map(|j| j.dir.as_path());
+        asked.project = project(given(Some(&request.project)), dir).unwrap_or_else(|e| {
+            let at_job = e.field() == Some("dir");
+            asked.wrong.push(if at_job { e.at("job") } else { e });
+            None
+        });
+        let budgets = &policy.monthly_budget_usd;
+        let holding = self.budgets(cx, budgets, &crate::who(), asked.project.as_ref(), None).await?;
+        asked.budget = holding.into_iter().next();
+        asked.whose = asked.budget.as_ref().map_or_else(String::new, Budget::whose);
         Ok(asked)
+    }
+}
+
+impl Engine {
+    /// The accounts of clouds that have several here.
+    fn account_choices(&self) -> Vec<AccountChoice> {
+        let providers = self.providers();
+        let able = || providers.iter().filter(|p| p.training().is_some() || p.market().is_some());
+        let several = able().filter(|p| able().filter(|o| o.cloud() == p.cloud()).count() > 1);
+        several
+            .map(|p| AccountChoice { cloud: p.cloud().clone(), account: p.account().clone(), title: p.title() })
+            .collect()
     }
 }
 
@@ -183,6 +246,11 @@ impl Asked {
             assume: Assumptions::default(),
             ready_at,
             hourly_value,
+            accounts: Vec::new(),
+            account: None,
+            project: None,
+            budget: None,
+            whose: String::new(),
             bad: reading.bad,
             clashes: reading.clashes,
             wrong,
@@ -206,11 +274,24 @@ impl Asked {
             assume: &self.assume,
             time_left_ms: self.ready_at.map(left),
             hourly_value: self.hourly_value,
+            budget: self.budget_left(),
             order: self.order,
             descending: self.descending,
             barred: self.barred,
             take,
         }
+    }
+    /// The account that an offer of a cloud is for, where the cloud has several here: the chosen one, else the first.
+    pub fn account_at(&self, cloud: &str) -> Option<&AccountId> {
+        let mut of_cloud = self.accounts.iter().filter(|a| a.cloud.as_str() == cloud).map(|a| &a.account);
+        let chosen = of_cloud.clone().find(|a| Some(*a) == self.account.as_ref());
+        chosen.or_else(|| of_cloud.next())
+    }
+    fn budget_left(&self) -> Option<BudgetLeft<'_>> {
+        let budget = self.budget.as_ref()?;
+        // An amount that does not fit is more than anything costs.
+        let left = Usd::from_decimal(budget.left())?;
+        Some(BudgetLeft { left, whose: &self.whose, rule: budget.rule() })
     }
     /// The first rows and the marked ones. Two things that exclude each other have no answer.
     pub fn pick(&self, take: usize) -> Picked {
@@ -234,7 +315,7 @@ impl Asked {
     /// What can be narrowed down further, with counts under everything else that was asked.
     pub fn facets(&self) -> Vec<Facet> {
         if self.clashes.is_empty() {
-            facets::count(self.machines.catalog(), &self.plain, &self.chosen)
+            facets::count(self.machines.catalog(), &self.plain, &self.assume, &self.chosen)
         } else {
             Vec::new()
         }

@@ -1,6 +1,6 @@
 //! What a list can be narrowed down by, with how many offers each choice would leave.
 
-use curfew_catalog::{AcceleratorNeed, Accelerators, By, Catalog, Need};
+use curfew_catalog::{AcceleratorNeed, Accelerators, Assumptions, By, Catalog, Need};
 use std::collections::BTreeMap;
 
 /// A dimension to narrow down by.
@@ -87,11 +87,11 @@ fn title(id: &str, value: &str) -> String {
 }
 
 /// Counts each dimension under everything else that was asked.
-pub(super) fn count(catalog: &Catalog, plain: &Need, chosen: &[(String, String)]) -> Vec<Facet> {
+pub(super) fn count(catalog: &Catalog, plain: &Need, assume: &Assumptions, chosen: &[(String, String)]) -> Vec<Facet> {
     let facet = |(id, shown, by): &(&'static str, &'static str, By)| {
         let mut need = plain.clone();
         apply(&mut need, chosen, Some(id));
-        let counts = catalog.counts(&need, *by);
+        let counts = catalog.counts(&need, assume, *by);
         let mut counts: BTreeMap<String, usize> = counts.into_iter().map(|(v, n)| (v.to_owned(), n)).collect();
         let is_chosen = |v: &str| chosen.iter().any(|(dimension, c)| dimension == id && c == v);
         // A choice that leaves nothing any more stays to be taken back.

@@ -5,12 +5,12 @@ use crate::Engine;
 use curfew_catalog::cache::{self, Status};
 use curfew_catalog::limits::new_account_levels;
 use curfew_catalog::{
-    Accelerator, Arch, Builder, Buy, Catalog, Limits, NewOffer, Note, Offer, Rate, Rules, Seen, Slot, Spec, Usd,
-    Vocabulary, snapshot,
+    Accelerator, Arch, Builder, Buy, Catalog, Limits, NewOffer, Note, Offer, Rate, Rules, Seen, Slot, Spec, Vocabulary,
+    snapshot,
 };
-use curfew_core::policy::{Budgets, Policy};
+use curfew_core::policy::Policy;
 use curfew_core::provider::Machine;
-use curfew_core::{Cx, Error, ErrorKind, MachineRef, Result, Timestamp, say};
+use curfew_core::{AccountId, CloudId, Cx, Error, ErrorKind, MachineRef, Result, Timestamp, say};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use std::path::Path;
@@ -36,8 +36,9 @@ pub struct Machines {
 pub(crate) struct Stamp {
     files: [Option<(SystemTime, u64)>; 2],
     policy: Policy,
-    budget_left: Option<Usd>,
     told: Arc<Told>,
+    /// Whose quotas and scores hold, for each cloud of which there is an account.
+    accounts: Vec<(CloudId, AccountId)>,
     here: Option<Machine>,
     /// Ages are told in the notes, so they are told anew now and then.
     hour: i64,
@@ -103,16 +104,18 @@ impl Machines {
 }
 
 impl Engine {
-    /// The market as it is now. Made once, and again only when the price files, the policy, the budget or this computer
-    /// change.
+    /// The market for the first account of each cloud.
     pub async fn machines(&self, cx: &Cx) -> Result<Arc<Machines>> {
+        self.machines_for(cx, None).await
+    }
+    /// The market as it is now for an account; of other clouds, for their first one. Made once, and again only when the price files, the policy or this computer change.
+    pub(crate) async fn machines_for(&self, cx: &Cx, account: Option<&AccountId>) -> Result<Arc<Machines>> {
         let policy = self.policy()?;
-        let budget_left = self.budget_left(cx, &policy.monthly_budget_usd).await?;
         let stamp = Stamp {
             files: files(&self.home.prices()),
             policy,
-            budget_left,
             told: self.told().await?,
+            accounts: self.accounts_that_hold(account),
             here: self.this_computer(cx).await,
             hour: cx.now().as_second().div_euclid(3600),
         };
@@ -130,47 +133,23 @@ impl Engine {
         *shelf = Some((stamp, market.clone()));
         Ok(market)
     }
+    fn accounts_that_hold(&self, chosen: Option<&AccountId>) -> Vec<(CloudId, AccountId)> {
+        let mut all: Vec<(CloudId, AccountId)> = Vec::new();
+        for provider in self.providers().iter().filter(|p| p.market().is_some()) {
+            match all.iter_mut().find(|(cloud, _)| cloud == provider.cloud()) {
+                Some((_, holds)) if Some(provider.account()) == chosen => *holds = provider.account().clone(),
+                Some(_) => {}
+                None => all.push((provider.cloud().clone(), provider.account().clone())),
+            }
+        }
+        all
+    }
     /// This computer as its provider describes it; `None` where there is none, or it cannot be asked.
     async fn this_computer(&self, cx: &Cx) -> Option<Machine> {
         let providers = self.providers();
         let local = providers.iter().find(|p| p.cloud().as_str() == "local")?;
         let found = local.offers()?.machines(cx).await;
         found.map_err(|e| tracing::warn!(error = ?e, "this computer could not be read")).ok()?.items.into_iter().next()
-    }
-    /// What is left of this month's budget of this user and of the team, the smaller of the two; `None`: no budget.
-    async fn budget_left(&self, cx: &Cx, budgets: &Budgets) -> Result<Option<Usd>> {
-        let who = crate::who();
-        let user = who.split('@').next().unwrap_or(&who);
-        let own = budgets.people.get(&who).or_else(|| budgets.people.get(user)).copied();
-        if own.is_none() && budgets.team.is_none() {
-            return Ok(None);
-        }
-        let (mine, all) = self.spent_this_month(cx, &who).await?;
-        let left = |budget: Option<Decimal>, spent: Decimal| budget.map(|b| (b - spent).max(Decimal::ZERO));
-        let least = [left(own, mine), left(budgets.team, all)].into_iter().flatten().min();
-        Ok(least.and_then(Usd::from_decimal))
-    }
-    /// Dollars that runs and endpoints begun this month have cost, as last seen: this user's, and everybody's.
-    async fn spent_this_month(&self, cx: &Cx, who: &str) -> Result<(Decimal, Decimal)> {
-        let month = |t: Timestamp| {
-            let date = t.to_zoned(cx.clock().zone()).date();
-            (date.year(), date.month())
-        };
-        let now = month(cx.now());
-        let runs = self.store.runs().await?.into_iter();
-        let runs = runs.filter_map(|r| r.status.map(|s| (r.spec.owner, s.created, s.so_far)));
-        let endpoints = self.store.endpoints().await?.into_iter();
-        let endpoints = endpoints.filter_map(|e| e.status.map(|s| (e.spec.owner, s.created, s.so_far)));
-        let (mut mine, mut all) = (Decimal::ZERO, Decimal::ZERO);
-        for (owner, created, so_far) in runs.chain(endpoints) {
-            let dollars = so_far.amount().map(curfew_core::Money::amount);
-            let Some(usd) = dollars.filter(|_| month(created) == now) else { continue };
-            all += usd;
-            if owner == who {
-                mine += usd;
-            }
-        }
-        Ok((mine, all))
     }
 }
 
@@ -189,17 +168,26 @@ fn make(stamp: &Stamp, folder: &Path, now: Timestamp) -> Machines {
     }
     let catalog = builder.build();
     let words = Vocabulary::new(&catalog);
+    // What an account told says nothing of another; of a cloud without an account here, what was told last still helps.
+    let holds = |cloud: &str, of: &str| {
+        let mine = stamp.accounts.iter().find(|(c, _)| c.as_str() == cloud);
+        mine.is_none_or(|(c, account)| of == format!("{c} {account}"))
+    };
+    let told = stamp.told.quotas.iter().filter(|(of, q)| holds(&q.cloud, of)).map(|(_, q)| q.clone());
+    let told: Vec<_> = told.collect();
+    let scored = |account: Option<&AccountId>| {
+        account.is_some_and(|a| stamp.accounts.is_empty() || stamp.accounts.iter().any(|(_, holds)| holds == a))
+    };
     let rules = |defaults_bar| Rules {
         policy: stamp.policy.clone(),
-        quotas: new_account_levels().into_iter().chain(stamp.told.quotas.iter().cloned()).collect(),
+        quotas: new_account_levels().into_iter().chain(told.iter().cloned()).collect(),
         defaults_bar,
-        budget_left: stamp.budget_left,
         offered: stamp.told.types.iter().map(|t| (place(t), t.machines.iter().cloned().collect())).collect(),
         placement: stamp
             .told
             .scores
             .iter()
-            .filter(|s| s.holds(now))
+            .filter(|s| s.holds(now) && scored(s.account.as_ref()))
             .map(|s| ((s.machine.clone(), s.region.clone()), s.score))
             .collect(),
     };

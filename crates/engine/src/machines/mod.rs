@@ -1,8 +1,8 @@
 //! Which machine? The catalogue with this computer in it, what bars a machine, how long the user's jobs take, and the
 //! answers to questions put in words or by a form.
 //!
-//! Invariant: loaded once and kept until the price files, the policy or what is left of the budget change; a question
-//! then touches memory only.
+//! Invariant: loaded once and kept until the price files or the policy change; a question, with what is left of the
+//! budgets that hold for it, then touches memory only.
 
 mod ask;
 mod facets;
@@ -18,7 +18,7 @@ mod tests;
 mod told;
 mod trial;
 
-pub use ask::{Asked, MachinesRequest, hourly_value};
+pub use ask::{AccountChoice, Asked, MachinesRequest, hourly_value};
 pub use facets::{Facet, FacetOption};
 pub use jobs::{Job, TrialRecord};
 pub use market::Machines;

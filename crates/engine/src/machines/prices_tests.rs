@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use curfew_catalog::WayOut;
 use curfew_contract::scripted::Scripted;
 use curfew_core::market::{MachineType, MachineTypes, Market, Quota, QuotaAsked, QuotaWish, SpotPrice};
-use curfew_core::{Clock as _, Cx, Error, ErrorKind, RegionName, Result, Sweep};
+use curfew_core::provider::Provider;
+use curfew_core::{Clock as _, Cx, Error, ErrorKind, Home, RegionName, Result, Sweep};
 use jiff::SignedDuration;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -303,7 +304,7 @@ async fn an_account_tells_what_is_offered_and_takes_a_request() {
     assert_eq!(barred("aws:ec2:stage:p3.2xlarge:spot"), ["not-offered"], "though there is a price");
     assert_eq!(barred("aws:ec2:stage:g5.xlarge:spot"), ["quota"], "offered; only a new account has none");
     let spot = asked.machines.find("aws:ec2:stage:g5.xlarge:spot").unwrap();
-    assert_eq!(engine.placement(&cx, &spot).await.unwrap(), Some(3));
+    assert_eq!(engine.placement(&cx, &spot, None).await.unwrap(), Some(3));
     let again = engine.ask_machines(&cx, &MachinesRequest::default()).await.unwrap();
     let kept = again.machines.find("aws:ec2:stage:g5.xlarge:spot").unwrap();
     assert_eq!(again.explain(&kept).placement, Some(3), "it is kept");
@@ -311,7 +312,75 @@ async fn an_account_tells_what_is_offered_and_takes_a_request() {
     let later = engine.ask_machines(&cx, &MachinesRequest::default()).await.unwrap();
     let stale = later.machines.find("aws:ec2:stage:g5.xlarge:spot").unwrap();
     assert_eq!(later.explain(&stale).placement, None, "a score of two hours ago says nothing of now");
-    assert_eq!(engine.placement(&cx, &offer).await.unwrap(), None, "on demand has no score");
+    assert_eq!(engine.placement(&cx, &offer, None).await.unwrap(), None, "on demand has no score");
+}
+
+/// An account with so many vCPUs of G machines, and a score of its own.
+struct Own(u8);
+
+#[async_trait]
+impl Market for Own {
+    async fn quotas(&self, _: &Cx) -> Result<Sweep<Quota>> {
+        Ok(Sweep::whole(vec![Quota {
+            cloud: "aws".into(),
+            service: "ec2".into(),
+            region: Some("us-east-1".into()),
+            code: Some("L-DB2E81BA".into()),
+            name: "Running On-Demand G and VT instances".into(),
+            unit: "vCPU".into(),
+            value: Some(self.0.into()),
+            used: None,
+        }]))
+    }
+    async fn placement(&self, _: &Cx, _: &str, regions: &[RegionName]) -> Result<Vec<(RegionName, u8)>> {
+        Ok(vec![(regions[0].clone(), self.0)])
+    }
+    async fn products(&self, _: &Cx, _: &RegionName) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+    async fn spot_prices(&self, cx: &Cx, _: &RegionName) -> Result<Vec<SpotPrice>> {
+        let (zone, machine) = ("stage-a".into(), "g5.xlarge".into());
+        Ok(vec![SpotPrice { zone, machine, product: "Linux/UNIX".into(), price: "0.40".into(), since: cx.now() }])
+    }
+}
+
+#[tokio::test]
+async fn of_several_accounts_the_first_holds_until_another_is_chosen() {
+    let stage = Stage::new();
+    let account = |id: &str, n| Arc::new(Scripted::new("aws").of_account(id).telling(Arc::new(Own(n))));
+    let providers: Vec<Arc<dyn Provider>> = vec![account("111", 0), account("222", 8)];
+    let home = Home::at(stage.dir.path());
+    let engine = Engine::open(home, providers, stage.clock.clone()).unwrap();
+    refresh(&engine, "http://127.0.0.1:1", &["account"], None).await.unwrap();
+    let cx = engine.cx();
+    let ask = async |account: &str| {
+        let request = MachinesRequest { account: account.into(), ..MachinesRequest::default() };
+        engine.ask_machines(&cx, &request).await.unwrap()
+    };
+    let barred = |asked: &crate::machines::Asked| {
+        let offer = asked.machines.find(G5).unwrap();
+        asked.explain(&offer).reasons.into_iter().map(|r| r.code).collect::<Vec<_>>()
+    };
+    let first = ask("").await;
+    assert_eq!(first.accounts.iter().map(|a| a.account.0.as_str()).collect::<Vec<_>>(), ["111", "222"]);
+    assert_eq!(first.account_at("aws").map(|a| a.0.as_str()), Some("111"));
+    assert_eq!((first.account_at("gcp"), barred(&first)), (None, vec!["quota"]));
+    let second = ask("222").await;
+    assert_eq!(second.account_at("aws").map(|a| a.0.as_str()), Some("222"));
+    assert_eq!(barred(&second), [""; 0], "its own quota holds");
+    let nobody = ask("333").await;
+    assert_eq!(nobody.wrong[0].field(), Some("account"));
+    assert_eq!(barred(&nobody), ["quota"], "and the first account's figures hold");
+    // Scores are asked of the account, and kept apart.
+    let key = "aws:ec2:stage:g5.xlarge:spot";
+    let spot = second.machines.find(key).unwrap();
+    assert_eq!(engine.placement(&cx, &spot, second.account_at("aws")).await.unwrap(), Some(8));
+    assert_eq!(engine.placement(&cx, &spot, first.account_at("aws")).await.unwrap(), Some(0));
+    let kept = async |account: &str| {
+        let asked = ask(account).await;
+        asked.explain(&asked.machines.find(key).unwrap()).placement
+    };
+    assert_eq!((kept("").await, kept("222").await), (Some(0), Some(8)));
 }
 
 #[tokio::test]

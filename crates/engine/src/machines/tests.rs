@@ -101,10 +101,7 @@ async fn a_budget_that_is_used_up_bars() {
     let stage = Stage::new();
     let engine = stage.process(true);
     let cx = engine.cx();
-    let left = async || {
-        let market = engine.machines(&engine.cx()).await.unwrap();
-        market.limits(false).rules().budget_left.map(|u| u.to_string())
-    };
+    let left = async || asked(&engine, &ask("")).await.budget.map(|b| b.left().to_string());
     assert_eq!(left().await, None, "without a budget nothing is counted");
     std::fs::write(stage.dir.path().join("policy.toml"), "[monthly_budget_usd]\nteam = 900\n").unwrap();
     assert_eq!(left().await.as_deref(), Some("900"));

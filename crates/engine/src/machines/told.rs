@@ -3,7 +3,7 @@
 use crate::Engine;
 use curfew_catalog::{Offer, QuotaLevel, QuotaOrigin};
 use curfew_core::market::Quota;
-use curfew_core::{Cx, RegionName, Result, Timestamp};
+use curfew_core::{AccountId, Cx, RegionName, Result, Timestamp};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -37,6 +37,9 @@ pub(super) struct KnownTypes {
 pub(super) struct KnownScore {
     pub(super) machine: String,
     pub(super) region: String,
+    /// Of which account it was asked; a score holds for that one.
+    #[serde(default)]
+    pub(super) account: Option<AccountId>,
     /// When it was asked.
     pub(super) at: Timestamp,
     /// 1 to 10.
@@ -53,7 +56,8 @@ impl KnownScore {
 /// All of it, as last told.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Told {
-    pub(super) quotas: Vec<QuotaLevel>,
+    /// With the account that told: `aws 123456789012`.
+    pub(super) quotas: Vec<(String, QuotaLevel)>,
     pub(super) types: Vec<KnownTypes>,
     pub(super) scores: Vec<KnownScore>,
 }
@@ -88,7 +92,10 @@ impl Engine {
         }
         let quotas: Vec<KnownQuotas> = self.store.fact("quotas").await?.unwrap_or_default();
         let told = Told {
-            quotas: quotas.into_iter().flat_map(|k| k.levels).map(level).collect(),
+            quotas: quotas
+                .into_iter()
+                .flat_map(|k| k.levels.into_iter().map(move |q| (k.of.clone(), level(q))))
+                .collect(),
             types: self.store.fact("machine-types").await?.unwrap_or_default(),
             scores: self.store.fact("placement").await?.unwrap_or_default(),
         };
@@ -100,31 +107,35 @@ impl Engine {
         Ok(told)
     }
 
-    /// Asks how likely a spot machine starts, unless that was asked within the hour; `None`: nobody can tell, because
-    /// it is no spot machine of a connected account, or its cloud gives no score.
-    pub async fn placement(&self, cx: &Cx, offer: &Offer<'_>) -> Result<Option<u8>> {
+    /// Asks how likely a spot machine starts for an account (the cloud's first one where none is named), unless that was
+    /// asked within the hour; `None`: nobody can tell, because it is no spot machine of a connected account, or its cloud
+    /// gives no score.
+    pub async fn placement(&self, cx: &Cx, offer: &Offer<'_>, account: Option<&AccountId>) -> Result<Option<u8>> {
         // What a service makes of a machine is its own affair: only the plain machine has a score.
         if !offer.slot.buy.is_spot() || offer.slot.component.is_some() {
             return Ok(None);
         }
         let (machine, region) = (offer.spec.machine.to_string(), offer.slot.region.to_string());
         let mut all: Vec<KnownScore> = self.store.fact("placement").await?.unwrap_or_default();
+        let Ok(at) = RegionName::new(region.clone()) else { return Ok(None) };
+        let able = |p: &&Arc<dyn curfew_core::provider::Provider>| {
+            let named = account.is_none_or(|a| a == p.account());
+            p.cloud().as_str() == &*offer.slot.cloud && named && p.market().is_some()
+        };
+        let providers = self.providers();
+        let Some(provider) = providers.iter().find(able) else { return Ok(None) };
+        let account = Some(provider.account().clone());
         let fresh = |k: &KnownScore| k.holds(cx.now());
-        if let Some(known) = all.iter().find(|k| k.machine == machine && k.region == region && fresh(k)) {
+        let same = |k: &KnownScore| k.machine == machine && k.region == region && k.account == account;
+        if let Some(known) = all.iter().find(|k| same(k) && fresh(k)) {
             return Ok(Some(known.score));
         }
-        let Ok(at) = RegionName::new(region.clone()) else { return Ok(None) };
-        let of_cloud = |p: &&Arc<dyn curfew_core::provider::Provider>| p.cloud().as_str() == &*offer.slot.cloud;
-        let providers = self.providers();
-        let Some(provider) = providers.iter().find(|p| of_cloud(p) && p.market().is_some()) else {
-            return Ok(None);
-        };
         let Some(market) = provider.market() else { return Ok(None) };
         let scores = market.placement(cx, &machine, std::slice::from_ref(&at)).await?;
         let score = scores.into_iter().find(|(r, _)| *r == at).map(|(_, score)| score);
         if let Some(score) = score {
-            all.retain(|k| fresh(k) && !(k.machine == machine && k.region == region));
-            all.push(KnownScore { machine, region, at: cx.now(), score });
+            all.retain(|k| fresh(k) && !same(k));
+            all.push(KnownScore { machine, region, account, at: cx.now(), score });
             self.store.put_fact("placement", &all).await?;
         }
         Ok(score)

@@ -4,6 +4,7 @@
 
 mod rows;
 mod schema;
+mod spent;
 
 use curfew_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub(crate) use rows::{EndpointRow, RunRow};
+pub(crate) use spent::Spent;
 
 /// How SQLite keeps its journal here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -115,8 +115,11 @@ impl Store {
     }
     pub(crate) async fn forget_run(&self, id: &RunId) -> Result<()> {
         let id = id.clone();
-        self.change("forget the run", move |c| c.execute("DELETE FROM runs WHERE id = ?1", [id.as_str()]).map(drop))
-            .await
+        self.change("forget the run", move |c| {
+            super::spent::note(c, "runs", id.as_str(), None)?;
+            c.execute("DELETE FROM runs WHERE id = ?1", [id.as_str()]).map(drop)
+        })
+        .await
     }
     pub(crate) async fn put_endpoint(&self, row: &EndpointRow) -> Result<()> {
         let (spec, status) = (text(&row.spec)?, row.status.as_ref().map(text).transpose()?);
@@ -124,6 +127,7 @@ impl Store {
         let created = row.status.as_ref().map_or(i64::MAX, |s| s.created.as_millisecond());
         self.call("note the endpoint", move |c| {
             let tx = c.transaction()?;
+            super::spent::note(&tx, "endpoints", row.spec.id.as_str(), Some(row.spec.intent.as_str()))?;
             tx.execute(
                 "INSERT INTO endpoints VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT (id) DO UPDATE SET native=?4, spec=?5, status=?6, lab=coalesce(?8,lab), intent=?9",
                 params![row.spec.id.as_str(), row.cloud.as_str(), row.account.0, row.native, spec, status, created,
@@ -156,6 +160,7 @@ impl Store {
     pub(crate) async fn forget_endpoint(&self, id: &EndpointId) -> Result<()> {
         let id = id.clone();
         self.change("forget the endpoint", move |c| {
+            super::spent::note(c, "endpoints", id.as_str(), None)?;
             c.execute("DELETE FROM endpoints WHERE id = ?1", [id.as_str()]).map(drop)
         })
         .await

@@ -23,6 +23,9 @@ CREATE TABLE labs (id TEXT PRIMARY KEY, session TEXT NOT NULL, started_ms INTEGE
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE changes (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL) STRICT;
 INSERT INTO changes VALUES (1, 1);
+", "
+CREATE TABLE spent (intent TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, spent TEXT NOT NULL) STRICT;
+CREATE INDEX spent_by_time ON spent (created_ms);
 "];
 
 pub(super) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {

@@ -88,6 +88,7 @@ impl Bench {
             options: std::collections::BTreeMap::new(),
             intent: IntentId::new(format!("intent-{n}")).unwrap(),
             owner: "tester".into(),
+            project: None,
         }
     }
     /// A run of one script.
@@ -158,6 +159,7 @@ impl Bench {
             confirmed: Vec::new(),
             intent: IntentId::new(format!("endpoint-intent-{n}")).unwrap(),
             owner: "tester".into(),
+            project: None,
         }
     }
     pub(crate) async fn deploy(&self, spec: &EndpointSpec) -> EndpointHandle {

@@ -15,7 +15,7 @@ pub fn show(asked: &Asked, offer: &Offer<'_>, connected: bool) -> Show {
     let catalog = asked.machines.catalog();
     let trains = matches!(offer.slot.component.as_deref(), None | Some("training"));
     let serves = matches!(offer.slot.component.as_deref(), None | Some("hosting" | "prediction"));
-    let key = launch_key(offer);
+    let key = launch_key(asked, offer);
     let to = |page: &str| {
         let machine = form_urlencoded::byte_serialize(key.as_bytes()).collect::<String>();
         format!("{page}?machine={machine}")
@@ -26,7 +26,12 @@ pub fn show(asked: &Asked, offer: &Offer<'_>, connected: bool) -> Show {
         key: Name(e.key.clone()),
         facts: facts(catalog, offer, &e),
         score: if connected && offer.slot.buy.is_spot() && offer.slot.component.is_none() && e.placement.is_none() {
-            format!("/machines/placement?key={}", form_urlencoded::byte_serialize(e.key.as_bytes()).collect::<String>())
+            let mut query = form_urlencoded::Serializer::new(String::new());
+            query.append_pair("key", &e.key);
+            if let Some(account) = asked.account_at(&offer.slot.cloud) {
+                query.append_pair("account", &account.0);
+            }
+            format!("/machines/placement?{}", query.finish())
         } else {
             String::new()
         },
