@@ -305,6 +305,12 @@ pub(crate) struct Deploy {
     /// How many requests a serverless endpoint answers at once
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<String>,
+    /// How many requests a day you expect of a serverless endpoint: with --millis, its price is estimated
+    #[arg(long, value_name = "N")]
+    pub(crate) requests: Option<String>,
+    /// How many milliseconds an answer takes
+    #[arg(long, value_name = "MS")]
+    pub(crate) millis: Option<String>,
     /// When it goes home: 2h, 22:00, "end of day" [default: the policy's]
     #[arg(long)]
     pub(crate) curfew: Option<String>,

@@ -20,10 +20,15 @@ pub(crate) async fn deploy(args: Deploy, json: bool) -> Result<Exit, Failed> {
         name: args.name,
         machine: args.on,
         mode: args.mode,
-        settings: [("memory", args.memory), ("concurrency", args.concurrency)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect(),
+        settings: [
+            ("memory", args.memory),
+            ("concurrency", args.concurrency),
+            ("requests", args.requests),
+            ("millis", args.millis),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect(),
         curfew: args.curfew,
         confirmed: args.confirm,
     };
@@ -34,7 +39,7 @@ pub(crate) async fn deploy(args: Deploy, json: bool) -> Result<Exit, Failed> {
             |hours| hour.over(SignedDuration::from_hours(hours)).map_or_else(|e| e.to_string(), |m| m.to_string());
         note(format!("That is {} a day and {} a month of 730 hours.", over(24), over(730)));
     }
-    if let Some(by_use) = &quote.by_use {
+    for by_use in &quote.by_use {
         note(format!("{}: {}", by_use.of, cost(&by_use.cost)));
     }
     for caution in &quote.cautions {

@@ -152,7 +152,7 @@ impl Inner {
             return Err(Error::new(ErrorKind::DiskFull, "deploy", what).at("model").bill(Bill::NothingStarted));
         }
         let (environment, cautions) = self.plan_serving(spec, &known)?;
-        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None };
+        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: Vec::new() };
         Ok(Checked { quote, known, environment })
     }
 

@@ -205,7 +205,7 @@ impl Inner {
                 ask: false,
             });
         }
-        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None };
+        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: Vec::new() };
         Ok(Checked { quote, code, environment })
     }
 
@@ -357,6 +357,7 @@ impl Inner {
         Ok(Some(RunStatus {
             state: record.state,
             detail: record.detail,
+            progress: None,
             failure: record.failure,
             ended_by: record.ended_by,
             created,

@@ -210,10 +210,18 @@ async fn stop_form(app: &App, run: &RunId) -> Result<Confirm> {
     let view = app.engine().run(&app.cx(), run).await?;
     Ok(Confirm {
         title: Name(format!("Stop “{}”?", say::clean(&view.spec.name, 60))),
-        says: vec![
-            "The script is asked to end, and ended if it does not within its grace time. What it has saved so far stays.".into(),
-            "Once it has ended, it costs nothing more.".into(),
-        ],
+        says: if view.status.progress.is_some() {
+            vec![
+                "What it needs is still on its way. Nothing has begun, and no machine is billed; no more is sent."
+                    .into(),
+            ]
+        } else {
+            vec![
+                "The script is asked to end, and ended if it does not within its grace time. What it has saved so far stays."
+                    .into(),
+                "Once it has ended, it costs nothing more.".into(),
+            ]
+        },
         post: format!("/runs/{run}/stop"),
         does: "Stop the run",
         leaves: "Let it run",

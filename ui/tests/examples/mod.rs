@@ -78,6 +78,7 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
         status: RunStatus {
             state,
             detail: (state == RunState::Starting).then(|| "installing requirements".into()),
+            progress: None,
             failure: None,
             ended_by: (state == RunState::Stopped).then(|| "its curfew came".into()),
             created: at(-78),
@@ -278,7 +279,7 @@ pub(crate) static MODES: [curfew_core::ServingMode; 2] = [
             title: "Memory",
             unit: "MB",
             hint: "1024 to 6144 in steps of 1024",
-            usual: 2048,
+            usual: Some(2048),
             from: 1024,
             to: 6144,
             step: 1024,
