@@ -353,10 +353,13 @@ pub(crate) enum EndpointVerb {
         /// Its name
         name: String,
     },
-    /// End it and remove all of it
+    /// End it and remove what it consists of
     Delete {
         /// Its name
         name: String,
+        /// Its files too: model, code, answers and log. Else they stay, and what that costs is said
+        #[arg(long)]
+        artefacts: bool,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,

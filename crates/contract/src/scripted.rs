@@ -635,7 +635,12 @@ impl ScriptedKind {
             curfew,
             intent: Some(intent),
             keep_until: None,
-            steps: vec![RemovalStep { verb: "delete".into(), says: "Delete it".into(), reversible: false }],
+            steps: vec![RemovalStep {
+                verb: "delete".into(),
+                says: "Delete it".into(),
+                reversible: false,
+                artefacts: None,
+            }],
             fingerprint: state.into(),
         }
     }

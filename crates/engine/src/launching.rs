@@ -2,11 +2,12 @@
 
 use crate::Engine;
 use crate::input::FieldErrors;
+use crate::runs::not_seen;
 use crate::store::RunRow;
 use curfew_core::cx::Progress;
 use curfew_core::provider::Training;
 use curfew_core::run::{RunHandle, RunOption, RunState};
-use curfew_core::{Cx, Error, MachineRef, Result, RunId};
+use curfew_core::{Cost, Curfew, Cx, Enforcer, Error, MachineRef, Result, RunId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -41,6 +42,12 @@ impl Engine {
     async fn note_progress(&self, row: &mut RunRow, told: Option<&Progress>) -> Result<()> {
         let stopping = self.is_stopping(&row.spec.id).await?;
         let Some(status) = &mut row.status else { return Ok(()) };
+        // While something is missing nothing can have begun; once all is there, it may have.
+        let missing = told.is_some_and(|told| told.done < told.total);
+        let not_begun = || "it has not begun".to_owned();
+        status.so_far = if missing { Cost::NotBilled { note: not_begun() } } else { Cost::Unknown { why: not_seen() } };
+        status.rate = if missing { Cost::NotBilled { note: not_begun() } } else { Cost::Unknown { why: not_seen() } };
+        status.curfew = Some(Curfew { at: row.spec.curfew, enforcer: Enforcer::OnlyWhileOn });
         status.progress = told.cloned();
         status.detail = told.map(ToString::to_string);
         if stopping {

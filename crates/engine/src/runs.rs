@@ -430,9 +430,13 @@ pub(crate) fn not_begun(now: Timestamp) -> RunStatus {
         exit_code: None,
         model: None,
         curfew: None,
-        rate: Cost::Unknown { why: "not seen yet".into() },
-        so_far: Cost::Unknown { why: "not seen yet".into() },
+        rate: Cost::Unknown { why: not_seen() },
+        so_far: Cost::Unknown { why: not_seen() },
     }
+}
+
+pub(crate) fn not_seen() -> String {
+    "not seen yet".into()
 }
 
 /// The status of a run that its provider did not take.

@@ -113,7 +113,8 @@ async fn every_process_sees_how_far_an_upload_has_come() {
         assert_eq!(seen.status.state, RunState::Queued);
         let says = format!("uploading the data of “training”: {}0.0 MiB of 40.0 MiB", part);
         assert_eq!(seen.status.detail.as_deref(), Some(says.as_str()));
-        assert!(matches!(seen.status.so_far, curfew_core::Cost::Unknown { .. }), "{:?}", seen.status.so_far);
+        assert!(matches!(seen.status.so_far, curfew_core::Cost::NotBilled { .. }), "{:?}", seen.status.so_far);
+        assert_eq!(seen.status.curfew.map(|c| c.at), Some(spec.curfew));
         let log = other.run_log(&other.cx(), &spec.id, "", 1 << 10).await.unwrap();
         assert_eq!((log.bytes.len(), log.end), (0, false), "it has no log yet, and will have one");
     }

@@ -4,8 +4,8 @@ use super::{Query, id};
 use crate::answer::{Answer, go, unprocessable};
 use crate::fields::Fields;
 use crate::pages::Html;
-use crate::pages::dialog::{Asked, Confirm};
-use crate::pages::parts::{Field, Name, Text, Told};
+use crate::pages::dialog::{Asked, Confirm, Tick};
+use crate::pages::parts::{Field, Name, Price, Text, Told};
 use crate::{App, series, views};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue};
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// How many metrics the table shows.
 const METRICS: usize = 60;
+/// As money by the month is told everywhere.
+const MONTH: jiff::SignedDuration = jiff::SignedDuration::from_hours(730);
 /// How often the page's wait looks at the run's files.
 const LOOK: Duration = Duration::from_millis(60);
 
@@ -253,8 +255,20 @@ pub(crate) async fn remove_form(
     id: &str,
     keys: &[curfew_core::resource::ResourceKey],
     post: String,
+    artefacts: bool,
 ) -> Result<Confirm> {
-    let plan = app.engine().freeze(&app.cx(), keys, None).await?;
+    let plan = app.engine().freeze_with(&app.cx(), keys, None, artefacts).await?;
+    // The same address tells of the plan, and takes it.
+    let tick = plan.items.iter().find_map(|item| {
+        let goes = item.steps.iter().find_map(|step| step.artefacts.as_ref()).filter(|_| item.steps.len() > 1);
+        let of = item.stays.first().or(goes)?;
+        Some(Tick {
+            id: "artefacts",
+            label: format!("Delete its files and its log too: {}", say::clean(&of.says, 200)),
+            on: artefacts,
+            href: post.clone(),
+        })
+    });
     let mut says: Vec<Text> = Vec::new();
     for item in &plan.items {
         if item.was_active {
@@ -263,6 +277,11 @@ pub(crate) async fn remove_form(
         for step in &item.steps {
             let undo = if step.reversible { "" } else { " This cannot be undone." };
             says.push(Text(format!("{}.{undo}", step.says.trim_end_matches('.'))));
+        }
+        for left in &item.stays {
+            let month = Price::of(&left.rate.clone().map(|rate| rate.over(MONTH)), &app.cx().clock().zone());
+            let costs = if month.known { format!("{} a month", month.main) } else { month.main };
+            says.push(Text(format!("Its files stay, {}: {costs} ({}).", left.says, month.note)));
         }
     }
     says.extend(plan.gaps.iter().map(|gap| Text(format!("It could not be read: {}", gap.reason))));
@@ -275,6 +294,7 @@ pub(crate) async fn remove_form(
         says,
         post,
         hidden: vec![("plan", Name::from(plan.id.as_str()))],
+        tick,
         does: "Remove",
         leaves: "Keep it",
         ends: true,
@@ -299,7 +319,7 @@ pub(crate) async fn run_seen(app: &App, fields: &Fields) -> Result<()> {
 pub(crate) async fn ask_remove(State(app): State<App>, Path(run): Path<String>) -> Answer {
     let run: RunId = id(&run, "find the run")?;
     let key = app.engine().run_key(&run).await?;
-    Ok(Html::of(&remove_form(&app, run.as_str(), &[key], format!("/runs/{run}/remove")).await?).into_response())
+    Ok(Html::of(&remove_form(&app, run.as_str(), &[key], format!("/runs/{run}/remove"), true).await?).into_response())
 }
 
 pub(crate) async fn remove(State(app): State<App>, Path(_): Path<String>, fields: Fields) -> Answer {

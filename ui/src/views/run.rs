@@ -38,6 +38,7 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
     }
     facts.push(("Id", Name::from(spec.id.as_str())));
     let extend = match status.curfew.as_ref().map(|c| &c.enforcer) {
+        _ if upload.is_some() => Err("Its curfew can be moved once it has begun.".to_owned()),
         Some(Enforcer::Supervisor | Enforcer::Cloud { .. } | Enforcer::OnlyWhileOn) | None => Ok(()),
     };
     Page {

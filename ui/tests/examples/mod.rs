@@ -178,7 +178,12 @@ pub(crate) fn resource(name: &str, kind: &str, title: &str, evidence: Vec<Eviden
         curfew: None,
         intent: None,
         keep_until: None,
-        steps: vec![RemovalStep { verb: "delete".into(), says: "Delete 1.2 GiB of files".into(), reversible: false }],
+        steps: vec![RemovalStep {
+            verb: "delete".into(),
+            says: "Delete 1.2 GiB of files".into(),
+            reversible: false,
+            artefacts: None,
+        }],
         fingerprint: "1".into(),
     }
 }
@@ -195,7 +200,7 @@ pub(crate) fn dear_resource() -> Resource {
     r.rate = estimated(27);
     r.so_far = spent(5800);
     r.steps = ["End the endpoint", "Delete its configuration", "Delete its model"]
-        .map(|says| RemovalStep { verb: "delete".into(), says: says.into(), reversible: false })
+        .map(|says| RemovalStep { verb: "delete".into(), says: says.into(), reversible: false, artefacts: None })
         .into();
     r
 }
@@ -436,6 +441,7 @@ pub(crate) fn plan() -> Plan {
         rate: r.rate.clone(),
         bytes: r.bytes,
         steps: r.steps.clone(),
+        stays: vec![],
         fingerprint: r.fingerprint.clone(),
         was_active: r.is_active(),
         read: None,

@@ -91,8 +91,8 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         let what = "uploading the data of “train-<b>&”".to_owned();
         view.status.progress = Some(curfew_core::Progress { what, done: 1_234_567_890, total: 3_865_470_566 });
         view.status.detail = view.status.progress.as_ref().map(ToString::to_string);
-        view.status.rate = Cost::Unknown { why: "not seen yet".into() };
-        view.status.so_far = Cost::Unknown { why: "not seen yet".into() };
+        view.status.rate = Cost::NotBilled { note: "it has not begun".into() };
+        view.status.so_far = Cost::NotBilled { note: "it has not begun".into() };
         Html::of(&views::run::run(frame(&local, "train", "vision"), &view, vec![]))
     });
     add("run-done", &|| {
