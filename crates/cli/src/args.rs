@@ -478,6 +478,11 @@ pub(crate) enum AccountVerb {
         #[arg(long, short)]
         yes: bool,
     },
+    /// List the accounts that an SSO session opens; connect one with: account add --profile ID
+    Choose {
+        /// The session's name
+        session: String,
+    },
     /// Sign in to an SSO profile or session
     SignIn {
         /// Its name
@@ -490,7 +495,7 @@ pub(crate) enum AccountVerb {
 #[derive(Debug, ClapArgs)]
 #[group(required = true, multiple = false, id = "way")]
 pub(crate) struct AccountWay {
-    /// By a profile of this computer
+    /// By a profile of this computer, or by what `account choose` lists
     #[arg(long, value_name = "NAME", group = "way")]
     pub(crate) profile: Option<String>,
     /// By keys, read from stdin as they were handed out

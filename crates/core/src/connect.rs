@@ -235,6 +235,8 @@ pub struct Found {
     pub signs_in: bool,
     /// Can be connected (a session by itself is no account).
     pub connects: bool,
+    /// Once it is ready, accounts can be chosen from what it opens: [`Connector::choices`].
+    pub chooses: bool,
 }
 
 /// How a field of a pasted connection is shown.
@@ -322,6 +324,11 @@ pub trait Connector: Send + Sync {
     fn title(&self) -> &'static str;
     /// What is pasted.
     fn paste(&self) -> PasteSheet;
+    /// The accounts that something found opens, which nothing on this computer names: asked of the cloud now. Each is
+    /// connected by its [`Found::id`]; nothing is written on this computer for it but in Curfew's own list.
+    async fn choices(&self, _cx: &Cx, id: &str) -> Result<Vec<Found>> {
+        Err(Error::input("profile", format!("no accounts are chosen from {}", crate::say::clean(id, 80))))
+    }
     /// What there is on this computer. Reads files and calls nobody; a file that cannot be read is an error.
     fn found(&self, cx: &Cx) -> Result<Vec<Found>>;
     /// Another text whenever [`Connector::open`] might answer differently: cheap to ask every second.

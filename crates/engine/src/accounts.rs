@@ -302,6 +302,10 @@ impl Engine {
             opened.accounts.iter().map(|a| &a.facts).find(|f| f.cloud == facts.cloud && f.account == facts.account);
         Ok(now.cloned().unwrap_or(facts))
     }
+    /// The accounts that something found opens.
+    pub async fn account_choices(&self, cx: &Cx, cloud: &str, id: &str) -> Result<Vec<Found>> {
+        self.connector(cloud)?.choices(cx, id).await
+    }
     /// Forgets a connection. What runs in the account goes on.
     pub async fn forget_account(&self, cx: &Cx, cloud: &str, account: &AccountId) -> Result<()> {
         let known =

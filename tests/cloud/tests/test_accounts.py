@@ -230,6 +230,45 @@ def test_a_sign_in_is_kept_as_the_aws_cli_keeps_it(cloud, curfew):
     curfew.no_secret((token["accessToken"], token["clientSecret"], "sso-session-", "sso-secret-", "sso-access-token-"))
 
 
+def test_an_account_is_chosen_of_a_session_that_no_profile_names(cloud, curfew):
+    session = SSO[SSO.index("[sso-session") :]
+    curfew.aws("config", session)
+    seeded = {
+        "123456789012": {"name": "vision", "roles": ["Reader", "Researcher"]},
+        "210987654321": {"name": "teaching", "roles": ["Student"]},
+    }
+    cloud.control("data", {"sso.accounts": seeded})
+    [found] = curfew.json("accounts")["found"]
+    assert found["chooses"] and found["state"]["state"] == "sign_in" and not found["connects"]
+    [told] = curfew.json("account", "choose", "corp", code=1)["errors"]
+    assert told["kind"] == "credentials_expired" and "sign-in corp" in told["next"], told
+    cloud.control("clock", {"sso": "allow"})
+    curfew.run("account", "sign-in", "corp")
+    choices = curfew.json("account", "choose", "corp")["choices"]
+    assert [(c["name"], c["state"]["state"]) for c in choices] == [
+        ("corp/210987654321/Student", "ready"),
+        ("corp/123456789012/Reader", "ready"),
+        ("corp/123456789012/Researcher", "ready"),
+    ]
+    [told] = curfew.json("account", "add", "--profile", "corp/123456789012/Admin", code=2)["errors"]
+    assert told["field"] == "profile", told
+    made = curfew.json("account", "add", "--profile", "corp/123456789012/Researcher")
+    assert (made["title"], made["account"], made["home"]) == ("AWS · vision", "123456789012", "eu-west-1")
+    assert made["renewal"] == {"by": "sign_in", "id": "sso-session corp"} and "Researcher" in made["source"]
+    assert curfew.json("sweep")["gaps"] == []
+    states = {c["name"]: c["state"]["state"] for c in curfew.json("account", "choose", "corp")["choices"]}
+    assert states["corp/123456789012/Researcher"] == "connected"
+    assert (curfew.user / ".aws" / "config").read_text() == session, "nothing is written into ~/.aws/config"
+    # The session is over: the account stays, and says what to do.
+    path = curfew.user / ".aws/sso/cache" / (hashlib.sha1(b"corp").hexdigest() + ".json")
+    token = json.loads(path.read_text())
+    del token["refreshToken"]
+    path.write_text(json.dumps({**token, "expiresAt": "2020-01-01T00:00:00Z"}))
+    [gap] = curfew.json("sweep", code=4)["gaps"]
+    assert gap["kind"] == "credentials_expired" and "AWS · vision" in gap["what"], gap
+    curfew.no_secret((token["accessToken"], "sso-secret-", "sso-access-token-"))
+
+
 def test_the_panel_takes_in_what_a_command_connects(cloud, curfew, keychain):
     """A running panel follows, without a restart; and its arguments and environment hold no secret."""
     panel = subprocess.Popen([BIN, "serve"], env=curfew.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

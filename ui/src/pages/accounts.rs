@@ -100,6 +100,20 @@ pub struct Found {
     pub connects: bool,
     /// There is a button to sign in.
     pub signs_in: bool,
+    /// There is a button to choose accounts of it.
+    pub chooses: bool,
+}
+
+/// The accounts that a sign-in opens, in the dialog.
+#[derive(Debug, Clone, Template)]
+#[template(path = "accounts_choose.html")]
+pub struct Choose {
+    /// The cloud's id.
+    pub cloud: String,
+    /// "SSO session corp".
+    pub title: Name,
+    /// What there is.
+    pub found: Vec<Found>,
 }
 
 /// A sign-in that goes on, or failed.

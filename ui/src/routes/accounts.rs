@@ -50,6 +50,17 @@ fn connector<'a>(app: &'a App, fields: &Fields) -> Result<&'a Arc<dyn Connector>
     })
 }
 
+/// What a sign-in opens, to choose from.
+pub(crate) async fn choose(State(app): State<App>, Query(fields): Query) -> Answer {
+    let (engine, cx) = (app.engine(), app.cx());
+    let connector = connector(&app, &fields)?;
+    let id = fields.raw("id");
+    let found = engine.account_choices(&cx, connector.cloud().as_str(), id).await?;
+    let all = engine.found_accounts(&cx, connector).await?;
+    let title = all.iter().find(|f| f.id == id).map_or(id, |f| f.title.as_str());
+    Ok(Html::of(&views::accounts::choose(connector.cloud(), title, &found)).into_response())
+}
+
 /// Connects what was found.
 pub(crate) async fn connect(State(app): State<App>, fields: Fields) -> Answer {
     let way = Way::Found { id: fields.raw("id").to_owned() };

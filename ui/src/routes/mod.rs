@@ -100,6 +100,7 @@ pub fn router(app: App) -> Router {
         .route("/accounts/{cloud}/{account}/parts/{part}/forget", post(account::forget))
         .route("/accounts/{cloud}/{account}/parts/{part}/make", get(account::ask_make).post(account::make))
         .route("/accounts", get(accounts::page))
+        .route("/accounts/choose", get(accounts::choose))
         .route("/accounts/connect", post(accounts::connect))
         .route("/accounts/paste", post(accounts::paste))
         .route("/accounts/sign-in", post(accounts::sign_in))

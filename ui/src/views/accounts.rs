@@ -2,7 +2,7 @@
 
 use super::at_field;
 use crate::fields::Fields;
-use crate::pages::accounts::{Asked, Cloud, Found, Paste, Renew, Row, Signing};
+use crate::pages::accounts::{Asked, Choose, Cloud, Found, Paste, Renew, Row, Signing};
 use crate::pages::dialog::Confirm;
 use crate::pages::parts::{Field, Name, Tag, Text, Told};
 use crate::pages::today::KeysLine;
@@ -122,6 +122,7 @@ pub fn cloud(
 
 fn one_found(found: &connect::Found) -> Found {
     let (word, class, why) = match &found.state {
+        FoundState::Ready if found.chooses => ("signed in", "home", ""),
         FoundState::Ready => ("ready", "info", ""),
         FoundState::Connected => ("connected", "home", ""),
         FoundState::SignIn { says } => ("sign in", "hot", says.as_str()),
@@ -136,7 +137,13 @@ fn one_found(found: &connect::Found) -> Found {
         why: Text(if why.is_empty() { String::new() } else { sentence(why) }),
         connects: found.connects && found.state == FoundState::Ready,
         signs_in: found.signs_in && matches!(found.state, FoundState::SignIn { .. }),
+        chooses: found.chooses && found.state == FoundState::Ready,
     }
+}
+
+/// The accounts that a sign-in opens.
+pub fn choose(cloud: &CloudId, title: &str, found: &[connect::Found]) -> Choose {
+    Choose { cloud: cloud.to_string(), title: Name::from(title), found: found.iter().map(one_found).collect() }
 }
 
 /// The empty form.

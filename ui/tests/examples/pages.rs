@@ -85,6 +85,26 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
     add("run", &|| Html::of(&views::run::run(frame(&local, "train", "iris"), &local.training[0], metrics())));
     add("run-dear", &|| Html::of(&views::run::run(frame(&dear, "train", "resnet"), &dear_run(), metrics())));
     add("run-failed", &|| Html::of(&views::run::run(frame(&local, "train", "broken"), &failed_run(), vec![])));
+    add("dialog-artefacts", &|| {
+        Html::of(&Confirm {
+            title: Name::from("Remove “iris-demo”?"),
+            says: vec![
+                "Delete the endpoint; it stops billing then. This cannot be undone.".into(),
+                "Its files stay, 12.0 MiB in s3://lab<b>/: $0.0003 a month (estimated: S3 Standard).".into(),
+            ],
+            post: "/endpoints/iris-demo/remove".into(),
+            tick: Some(curfew_ui::pages::dialog::Tick {
+                id: "artefacts",
+                label: "Delete its files and its log too: 12.0 MiB in s3://lab<b>/".into(),
+                on: false,
+                href: "/endpoints/iris-demo/remove".into(),
+            }),
+            does: "Remove",
+            leaves: "Keep it",
+            ends: true,
+            ..Confirm::default()
+        })
+    });
     add("run-uploading", &|| {
         let mut view = run("vision-3k9d", "vision", RunState::Queued);
         (view.loss, view.epochs) = (None, None);

@@ -1,10 +1,11 @@
 //! AWS's accounts of one home: what is connected, what could be, and how.
 
 use super::files::{self, AT_MOST, Files, profile_of_environment};
+use super::keychain::Keychain;
 use super::keys;
 use super::paste;
 use super::records::{From, Note, Record, Records, mark};
-use super::{Keys, Settings, given, identity, load, sso};
+use super::{Keys, Settings, SsoRole, given, identity, load, sso};
 use crate::Aws;
 use async_trait::async_trait;
 use curfew_core::connect::{
@@ -26,6 +27,7 @@ pub struct Connections {
     kept: PathBuf,
     /// What was opened, by all that it depends on.
     open: Mutex<HashMap<u64, Arc<Aws>>>,
+    keychain: Keychain,
 }
 
 impl Connections {
@@ -37,6 +39,7 @@ impl Connections {
             secrets,
             kept: home.root().join("accounts"),
             open: Mutex::default(),
+            keychain: Keychain::default(),
         }
     }
 
@@ -63,8 +66,7 @@ impl Connections {
         format!("AWS {account}")
     }
     async fn secret(&self, account: &str) -> Result<Option<Secret>> {
-        let (secrets, name) = (self.secrets.clone(), Self::secret_name(account));
-        blocking("read the keychain", move || secrets.get(&name)).await?
+        self.keychain.get(&self.secrets, Self::secret_name(account)).await
     }
 
     /// The account with these settings; the same one as before where nothing has changed.
@@ -73,7 +75,8 @@ impl Connections {
         let life = format!("{:?}", settings.life);
         // A profile's keys come from the files, so another state of these is another client.
         let files = if settings.keys.is_some() { String::new() } else { files::stamp() };
-        let all = mark((account, keys, &settings.title, &settings.profile, &settings.region, life, files));
+        let all =
+            mark((account, keys, &settings.sso, &settings.title, &settings.profile, &settings.region, life, files));
         let known = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&all).cloned();
         if let Some(known) = known {
             return Ok(known);
@@ -118,6 +121,16 @@ impl Connections {
                     self.same_account(record, &settings, now).await?;
                 }
                 Ok(settings)
+            }
+            From::Sso { session, role } => {
+                let at = files.session(session).map_err(|why| {
+                    Error::new(ErrorKind::NotFound, "connect AWS", format!("it signs in by ~/.aws, and {why}"))
+                        .next("Put it back, or remove the account under Settings, Accounts, and connect it anew")
+                })?;
+                let life = files::life_of_session(&at, cx.now());
+                let region = base.region.clone().or_else(|| Some(at.region.clone()));
+                let chosen = sso_role(session, &record.account, role, at);
+                Ok(Settings { sso: Some(chosen), life, region, ..base })
             }
             From::Keys { temporary, pasted, until, this_session_only, .. } => {
                 let Some(keys) = self.secret(&record.account).await?.as_ref().and_then(Keys::of_secret) else {
@@ -169,6 +182,11 @@ impl Connections {
                     None => elsewhere,
                 };
                 (format!("profile {shown} of ~/.aws"), None, renewal)
+            }
+            From::Sso { session, role } => {
+                let source =
+                    format!("the role {} of the SSO session {}", say::clean(role, 60), say::clean(session, 60));
+                (source, None, Renewal::SignIn { id: format!("sso-session {session}") })
             }
             From::Keys { tail, pasted, this_session_only, .. } => {
                 let place =
@@ -256,7 +274,7 @@ impl Connections {
                 let before = list.remove(at);
                 had_keys = match &before.from {
                     From::Keys { this_session_only, .. } => Some(this_session_only.is_none()),
-                    From::Profile { .. } => None,
+                    From::Profile { .. } | From::Sso { .. } => None,
                 };
                 // New keys keep everything else.
                 record.name = record.name.take().or(before.name);
@@ -316,6 +334,48 @@ impl Connections {
         self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, false, cx).await
     }
 
+    /// A role that was chosen of a session. Nothing is written into ~/.aws.
+    async fn connect_sso(
+        &self,
+        cx: &Cx,
+        id: &str,
+        name: Option<String>,
+        region: Option<String>,
+    ) -> Result<AccountFacts> {
+        let session = sso::Role::of(id).map(|role| role.session);
+        let Some(session) = session else { return Err(Error::input("profile", "this names no role of a session")) };
+        let roles = self.roles(cx, &session).await?;
+        let chosen = roles.into_iter().find(|role| role.id() == id).ok_or_else(|| {
+            Error::input("profile", format!("the sign-in does not open {}", say::clean(id, 120)))
+                .next(format!("See what it opens with curfew account choose {}", say::clean(&session, 60)))
+        })?;
+        let at = Files::read()?.session(&session).map_err(|why| Error::input("profile", why))?;
+        let region_of_account = region.clone().or_else(|| Some(at.region.clone()));
+        let settings = Settings {
+            sso: Some(sso_role(&session, &chosen.account, &chosen.role, at)),
+            region: region_of_account,
+            ..Settings::default()
+        };
+        let who = identity(&load(&settings).await?).await.map_err(|e| e.at("profile"))?;
+        let known = self.records.list()?.into_iter().any(|r| r.account == who.account && r.name.is_some());
+        let name = name.or_else(|| (!known && !chosen.named.is_empty()).then_some(chosen.named));
+        let from = From::Sso { session, role: chosen.role };
+        self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, false, cx).await
+    }
+
+    async fn roles(&self, cx: &Cx, session: &str) -> Result<Vec<sso::Role>> {
+        let at = Files::read()?.session(session).map_err(|why| {
+            Error::input("profile", format!("one cannot sign in there: {why}")).next("Complete it in ~/.aws")
+        })?;
+        let Some(token) = files::access_token(&at, cx.now()) else {
+            let message = format!("nobody is signed in to the SSO session {}", say::clean(session, 60));
+            return Err(Error::new(ErrorKind::CredentialsExpired, "list the accounts of the sign-in", message)
+                .next(format!("Sign in first: curfew account sign-in {}", say::clean(session, 60)))
+                .at("profile"));
+        };
+        sso::roles(session, &at, &token).await
+    }
+
     async fn connect_keys(
         &self,
         cx: &Cx,
@@ -368,7 +428,7 @@ impl Connector for Connections {
             .into_iter()
             .filter_map(|r| match r.from {
                 From::Profile { profile, .. } => Some(format!("profile {profile}")),
-                From::Keys { .. } => None,
+                From::Keys { .. } | From::Sso { .. } => None,
             })
             .collect();
         let by_itself = given("AWS_ACCESS_KEY_ID").is_none().then(|| format!("profile {}", profile_of_environment()));
@@ -379,8 +439,33 @@ impl Connector for Connections {
         }
         Ok(found)
     }
+    async fn choices(&self, cx: &Cx, id: &str) -> Result<Vec<Found>> {
+        let Some(session) = id.strip_prefix("sso-session ") else {
+            let what = format!("{} is no SSO session", say::clean(id, 80));
+            return Err(Error::input("profile", what).next("See what there is with curfew accounts"));
+        };
+        let connected = self.records.list()?;
+        let roles = self.roles(cx, session).await?;
+        let found = roles.into_iter().map(|role| {
+            let here = From::Sso { session: role.session.clone(), role: role.role.clone() };
+            let is_connected = connected.iter().any(|r| r.account == role.account && r.from == here);
+            let named =
+                if role.named.is_empty() { String::new() } else { format!("{}, ", say::clean(&role.named, 60)) };
+            Found {
+                id: role.id(),
+                name: role.id().trim_start_matches("sso ").to_owned(),
+                title: format!("{named}{} as {}", role.account, say::clean(&role.role, 60)),
+                says: format!("by the SSO session {}", say::clean(session, 60)),
+                state: if is_connected { FoundState::Connected } else { FoundState::Ready },
+                signs_in: false,
+                connects: true,
+                chooses: false,
+            }
+        });
+        Ok(found.collect())
+    }
     fn stamp(&self) -> String {
-        format!("{} {}", self.records.stamp(), files::stamp())
+        format!("{} {} {}", self.records.stamp(), files::stamp(), self.keychain.stamp())
     }
     async fn open(&self, cx: &Cx) -> Opened {
         let mut opened = Opened::default();
@@ -426,6 +511,7 @@ impl Connector for Connections {
         let region = region.map(|r| keys::a_region(r, "region")).transpose()?;
         let name = name.map(str::to_owned);
         match &connection.way {
+            Way::Found { id } if id.starts_with("sso ") => self.connect_sso(cx, id, name, region).await,
             Way::Found { id } => self.connect_profile(cx, id, name, region).await,
             Way::Pasted(fields) => self.connect_keys(cx, fields, name, region, connection.lasting).await,
         }
@@ -488,6 +574,16 @@ fn merge(opened: &mut Opened, account: Account, now: Timestamp) {
         });
     }
     opened.accounts.insert(0, account);
+}
+
+fn sso_role(session: &str, account: &str, role: &str, at: files::SsoAt) -> SsoRole {
+    SsoRole {
+        account: account.to_owned(),
+        role: role.to_owned(),
+        session: session.to_owned(),
+        start_url: at.start_url,
+        region: at.region,
+    }
 }
 
 fn life_of_keys(temporary: bool, until: Option<Timestamp>, pasted: Timestamp) -> KeyLife {

@@ -4,7 +4,7 @@
 
 use super::paste::instant;
 use crate::accounts::given;
-use curfew_core::connect::{Found, FoundState, KeyLife};
+use curfew_core::connect::{Found, FoundState, KeyLife, Secret};
 use curfew_core::{Error, Result, Timestamp, say};
 use jiff::{SignedDuration, Zoned};
 use serde::{Deserialize, Serialize};
@@ -246,7 +246,10 @@ impl Files {
             let says = format!("the role {}{region}", say::clean(role, 120));
             let source = self.get(profile, "source_profile");
             let state = if self.get(profile, "mfa_serial").is_some() {
-                missing("it asks for a code of a second factor each time, which Curfew cannot give; paste keys instead")
+                missing(&format!(
+                    "it asks for a code of a second factor: run “{}”, type the code there, and paste what it prints",
+                    export(profile)
+                ))
             } else if let Some(source) = source {
                 match self.has(source) {
                     false => missing(&format!("it builds on profile {}, which is not there", say::clean(source, 60))),
@@ -266,7 +269,8 @@ impl Files {
         }
         let says = region.trim_start_matches(", ").to_owned();
         if self.get(profile, "login_session").is_some() {
-            return (missing("it comes from aws login, which Curfew cannot use; paste keys instead"), says);
+            let says_how = format!("it is one of “aws login”: run “{}”, and paste what it prints", export(profile));
+            return (missing(&says_how), says);
         }
         (missing("it has no keys"), says)
     }
@@ -311,6 +315,7 @@ impl Files {
                 state,
                 signs_in: matches!(self.sso_of(name), Some(Ok(_))),
                 connects: true,
+                chooses: false,
             }
         });
         let sessions = self.sessions.keys().map(|name| {
@@ -322,7 +327,7 @@ impl Files {
                 .map(|(n, _)| n.as_str())
                 .collect();
             let used = if users.is_empty() {
-                "no profile uses it yet; “aws configure sso” makes one".to_owned()
+                "no profile uses it; its accounts can be chosen here once you have signed in".to_owned()
             } else {
                 format!("used by {}", users.join(", "))
             };
@@ -334,10 +339,17 @@ impl Files {
                 signs_in: at.is_ok(),
                 state: at.map_or_else(|says| FoundState::Incomplete { says }, |at| session_state(&at, now)),
                 connects: false,
+                chooses: true,
             }
         });
         profiles.chain(sessions).collect()
     }
+}
+
+/// Prints temporary keys of any profile, as the AWS CLI has them; asks for a code where one is needed.
+fn export(profile: &str) -> String {
+    let quoted = if profile.contains(' ') { format!("\"{profile}\"") } else { profile.to_owned() };
+    format!("aws configure export-credentials --format env --profile {}", say::clean(&quoted, 60))
 }
 
 fn session_state(at: &SsoAt, now: &Zoned) -> FoundState {
@@ -353,6 +365,16 @@ fn session_state(at: &SsoAt, now: &Zoned) -> FoundState {
 fn life_of_token(token: &Token, now: Timestamp) -> KeyLife {
     let at = instant(&token.expires_at).unwrap_or(now);
     if token.refreshes(now) { KeyLife::Renewed { at } } else { KeyLife::Until { at } }
+}
+
+/// Whoever holds this may ask for keys; `None`: nobody has signed in, or it is over.
+pub(crate) fn access_token(at: &SsoAt, now: Timestamp) -> Option<Secret> {
+    let token = token(&at.key)?;
+    (instant(&token.expires_at)? > now).then(|| Secret::new(token.access_token))
+}
+/// How long a sign-in lasts.
+pub(crate) fn life_of_session(at: &SsoAt, now: Timestamp) -> KeyLife {
+    token(&at.key).map_or(KeyLife::Until { at: now }, |t| life_of_token(&t, now))
 }
 
 /// The profile that the environment means: AWS_PROFILE, or `default`.
@@ -397,7 +419,7 @@ mod tests {
         profile default | eu-west-1 | incomplete: it has no keys
         profile empty | eu-west-1 | incomplete: it has no keys
         profile half | account ? as ? by SSO | incomplete: it names the SSO session gone, which is not there
-        profile mfa | the role x | incomplete: it asks for a code of a second factor each time, which Curfew cannot give; paste keys instead
+        profile mfa | the role x | incomplete: it asks for a code of a second factor: run “aws configure export-credentials --format env --profile mfa”, type the code there, and paste what it prints
         profile odd | keys in the file | incomplete: it has no aws_secret_access_key
         profile role | the role arn:aws:iam::1:role/R | ready
         profile vision lab | account 111111111111 as Researcher by SSO, us-west-2 | sign in: not signed in

@@ -36,6 +36,13 @@ pub(super) enum From {
         /// The files' state in which it was seen to be this account.
         mark: u64,
     },
+    /// By a role that was chosen of an SSO session; nothing in ~/.aws names it.
+    Sso {
+        /// The session's name in ~/.aws/config.
+        session: String,
+        /// The role's name.
+        role: String,
+    },
     /// Pasted; in the keychain, or in memory.
     Keys {
         /// The last characters of the key's id.

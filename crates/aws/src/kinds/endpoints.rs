@@ -78,7 +78,7 @@ impl Sheet for Endpoints {
                 at.inner.wait_until_gone(at.cx, at.region, name).await
             }
             "detach" => {
-                at.inner.forget_attached(at.region).await;
+                at.inner.forget_attached(at.region);
                 at.inner.detach(at.cx, at.region, name).await
             }
             "files" => {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// An endpoint that adds numbers up, on scikit-learn's image.
-fn adder(bench: &Bench, mode: &str, settings: &[(&str, u32)]) -> EndpointSpec {
+pub(crate) fn adder(bench: &Bench, mode: &str, settings: &[(&str, u32)]) -> EndpointSpec {
     let files = bench.scripts(&[("model.txt", "x"), ("inference.py", ADDER)]);
     let mut spec = bench.endpoint(ModelSource::File { path: files.join("model.txt") });
     spec.script = Some(files.join("inference.py"));
@@ -22,7 +22,7 @@ fn adder(bench: &Bench, mode: &str, settings: &[(&str, u32)]) -> EndpointSpec {
     spec
 }
 
-fn question(body: &str) -> Invocation {
+pub(crate) fn question(body: &str) -> Invocation {
     Invocation { content_type: "text/csv".into(), accept: "text/csv".into(), body: body.into() }
 }
 
@@ -150,6 +150,59 @@ async fn answers_that_come_later() {
     assert_eq!(bench.serving().invoke(cx, &endpoint, &question("4,5")).await.unwrap().body, b"9");
     let error = bench.serving().invoke(cx, &endpoint, &question("four")).await.unwrap_err();
     assert!(error.message().contains("input_fn"), "the failure object says why: {error:?}");
+    remove_all(&bench).await;
+    bench.no_bad_request();
+}
+
+/// A clock that is ahead.
+struct Ahead(i64);
+
+impl curfew_core::Clock for Ahead {
+    fn now(&self) -> curfew_core::Timestamp {
+        curfew_core::Timestamp::now() + jiff::SignedDuration::from_secs(self.0)
+    }
+    fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::UTC
+    }
+}
+
+/// CloudWatch is paid by what is asked, and asked once for all endpoints of a region.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_use_of_all_endpoints_is_one_question() {
+    let bench = Bench::new().await;
+    let mut endpoints = Vec::new();
+    for _ in 0..3 {
+        endpoints.push(bench.serving().deploy(&bench.cx, &adder(&bench, "real-time", &[])).await.unwrap());
+    }
+    for endpoint in &endpoints {
+        until(&bench, endpoint, |s| s.state == EndpointState::InService).await;
+        bench.serving().invoke(&bench.cx, endpoint, &question("1,2")).await.unwrap();
+    }
+    let round = async |ahead: i64| {
+        let cx = curfew_core::Cx::new(std::sync::Arc::new(Ahead(ahead)));
+        let before = bench.calls("GetMetricData");
+        let mut requests = Vec::new();
+        for endpoint in &endpoints {
+            let status = bench.serving().status(&cx, endpoint).await.unwrap();
+            requests.push(status.traffic.map_or(0, |t| t.requests));
+        }
+        (bench.calls("GetMetricData") - before, requests)
+    };
+    // Each is young: a quarter of a minute, and it is looked at again; the first one's look takes the others along.
+    assert_eq!(round(20).await.0, 1);
+    assert_eq!(round(21).await.0, 0, "what is fresh is not asked again");
+    let begun = Instant::now();
+    let mut ahead = 40;
+    loop {
+        let (calls, requests) = round(ahead).await;
+        assert_eq!(calls, 1);
+        if requests == [1, 1, 1] {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(2), "each has its own count: {requests:?}");
+        ahead += 20;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     remove_all(&bench).await;
     bench.no_bad_request();
 }

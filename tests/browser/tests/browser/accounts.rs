@@ -131,6 +131,17 @@ async fn temporary_keys_from_paste_to_expiry_and_back() {
         .await;
     page.until("return !document.querySelector('[data-signing]')").await;
 
+    // What the session opens beside the profile that names it.
+    let opens = json!({ "123456789012": { "name": "vision", "roles": ["Reader", "Researcher"] },
+        "210987654321": { "name": "teaching", "roles": ["Student"] } });
+    aws.control("data", &json!({ "sso.accounts": opens }));
+    page.click("Choose an account… of SSO session corp").await;
+    page.see("Nothing is written into ~/.aws.").await;
+    page.until("return document.querySelectorAll('#dialog [data-choice]').length === 3").await;
+    page.see("teaching, 210987654321 as Student").await;
+    in_every_look(&page, "choose").await;
+    page.click("Close").await;
+
     page.see("AWS · class").await;
     page.click("Remove… AWS · class").await;
     page.see("Nothing that Curfew knows of runs there.").await;
