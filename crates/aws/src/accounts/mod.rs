@@ -62,8 +62,8 @@ pub struct Settings {
     pub profile: Option<String>,
     /// Keys instead of a profile.
     pub keys: Option<Keys>,
-    /// A role of an SSO session instead of a profile.
-    pub(crate) sso: Option<SsoRole>,
+    /// A role of an SSO session instead of a profile; [`Connections`] names it.
+    pub sso: Option<SsoRole>,
     /// Its home region; the environment's or the profile's where `None`, else us-east-1.
     pub region: Option<String>,
     /// The only regions to look at, beside the home region; empty: all that are enabled.
@@ -82,7 +82,7 @@ pub struct Settings {
 
 /// A role that was chosen of an SSO session, and where this signs in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct SsoRole {
+pub struct SsoRole {
     account: String,
     role: String,
     session: String,

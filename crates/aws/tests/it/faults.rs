@@ -117,7 +117,8 @@ async fn served(bench: &Bench, mode: &str, settings: &[(&str, u32)], seed: u32) 
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     // Where answers come later, this puts the question and waits for its answer.
-    let reply = at_last(|| bench.serving().invoke(cx, &endpoint, &question("1,2"))).await;
+    let asked = question("1,2");
+    let reply = at_last(|| bench.serving().invoke(cx, &endpoint, &asked)).await;
     assert_eq!(reply.body, b"3", "{mode}, seed {seed}");
     let there = everything(bench, cx).await;
     let kinds: Vec<&str> = there.iter().map(|r| r.key.kind.as_str()).collect();
