@@ -80,6 +80,7 @@ fn show(accounts: &[AccountView], found: &[(Arc<dyn Connector>, Found)], cx: &Cx
         FoundState::Ready => "ready".to_owned(),
         FoundState::Connected => "connected".to_owned(),
         FoundState::SignIn { says } => format!("sign in: {says}"),
+        FoundState::Code { says } => format!("needs a code: {says}"),
         FoundState::Incomplete { says } => format!("incomplete: {says}"),
     };
     let rows: Vec<_> =
@@ -117,9 +118,15 @@ async fn named(
 
 async fn add(engine: &Engine, add: AccountAdd, json: bool) -> Result<Exit, Failed> {
     let cx = engine.cx();
+    let mut code = None;
     let (connector, way) = if let Some(name) = &add.way.profile {
         let (connector, id) = match named(engine, name, |f| f.connects).await {
-            Ok((connector, found)) => (connector, found.id),
+            Ok((connector, found)) => {
+                if let FoundState::Code { says } = &found.state {
+                    code = Some(typed_code(&found.title, says)?);
+                }
+                (connector, found.id)
+            }
             // What a session opens is named `session/account/role`, and stands in no file.
             Err(e) => match name.split_once('/') {
                 Some((session, _)) => {
@@ -135,10 +142,19 @@ async fn add(engine: &Engine, add: AccountAdd, json: bool) -> Result<Exit, Faile
         pasted(engine, add.cloud.as_deref())?
     };
     // This session is this command: keys that last no longer would be listed and could never be used.
-    let connection = Connection { way, name: add.name, region: add.region, lasting: true };
+    let connection = Connection { way, name: add.name, region: add.region, code, lasting: true };
     let facts = engine.connect(&cx, connector.cloud().as_str(), &connection).await?;
     tell(&facts, json);
     Ok(Exit::Done)
+}
+
+/// From stdin, and not from an argument, which others on this computer could read.
+fn typed_code(title: &str, says: &str) -> Result<Secret, Error> {
+    note(format!("{}: {}.", say::clean(title, 80), say::clean(says, 200)));
+    note("Type its six digits, and press Enter.");
+    let mut text = String::new();
+    std::io::stdin().read_line(&mut text).map_err(|_| Error::input("code", "what came on stdin is no text"))?;
+    Ok(Secret::new(text.trim()))
 }
 
 async fn choose(engine: &Engine, session: &str, json: bool) -> Result<Exit, Failed> {

@@ -125,6 +125,11 @@ impl KeyLife {
 pub enum Renewal {
     /// New ones are pasted.
     Paste,
+    /// With another code of a second factor; the id is a [`Found::id`].
+    Code {
+        /// What it is given to.
+        id: String,
+    },
     /// By signing in; the id is a [`Found::id`].
     SignIn {
         /// What to sign in to.
@@ -209,6 +214,11 @@ pub enum FoundState {
     /// A sign-in is needed first; why.
     SignIn {
         /// "the session ran out yesterday 18:20".
+        says: String,
+    },
+    /// It can be connected with a code of a second factor, which its user reads off a device.
+    Code {
+        /// "it asks for a code of arn:aws:iam::123456789012:mfa/ada".
         says: String,
     },
     /// Something is missing in it; what.
@@ -299,6 +309,8 @@ pub struct Connection {
     pub name: Option<String>,
     /// Its home region; what the way names, or the cloud's usual one, where `None`.
     pub region: Option<String>,
+    /// The code of a second factor, where what was found asks for one.
+    pub code: Option<Secret>,
     /// Refuse it where its secrets could not be kept beyond this process (`Unsupported`): nothing is changed then.
     pub lasting: bool,
 }

@@ -379,8 +379,12 @@ impl Engine {
         let found = self.found_accounts(cx, connector).await?;
         if found.iter().any(|f| f.id == id && f.connects && f.state == FoundState::Ready) {
             let way = Way::Found { id: id.to_owned() };
-            self.connect(cx, connector.cloud().as_str(), &Connection { way, name: None, region: None, lasting: false })
-                .await?;
+            self.connect(
+                cx,
+                connector.cloud().as_str(),
+                &Connection { way, name: None, region: None, code: None, lasting: false },
+            )
+            .await?;
         }
         self.accounts.refused().clear();
         self.reload(cx, true).await

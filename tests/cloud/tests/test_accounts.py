@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import until
+from conftest import TRUST, until
 
 BIN = os.environ.get("CURFEW_BIN")
 pytestmark = pytest.mark.skipif(not BIN, reason="CURFEW_BIN names no program; ./test cloud brings one")
@@ -267,6 +267,41 @@ def test_an_account_is_chosen_of_a_session_that_no_profile_names(cloud, curfew):
     [gap] = curfew.json("sweep", code=4)["gaps"]
     assert gap["kind"] == "credentials_expired" and "AWS · vision" in gap["what"], gap
     curfew.no_secret((token["accessToken"], "sso-secret-", "sso-access-token-"))
+
+
+def test_a_code_of_a_second_factor_opens_a_session(cloud, curfew, keychain):
+    mine = (cloud.exports["AWS_ACCESS_KEY_ID"], cloud.exports["AWS_SECRET_ACCESS_KEY"])
+    name = cloud.name("second")
+    role = cloud.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    serial = "arn:aws:iam::123456789012:mfa/ada"
+    profiles(curfew, base=mine, plain=mine)
+    with (curfew.user / ".aws" / "credentials").open("a") as file:
+        file.write("mfa_serial = %s\n" % serial)
+    config = "[profile lab]\nrole_arn = %s\nsource_profile = base\nmfa_serial = %s\nregion = eu-west-1\n" % (role, serial)
+    login = "[profile console]\nlogin_session = arn:aws:iam::123456789012:user/ada\n"
+    curfew.aws("config", config + login)
+    found = {f["name"]: f["state"] for f in curfew.json("accounts")["found"]}
+    assert {n: s["state"] for n, s in found.items()} == {
+        "base": "ready", "plain": "code", "lab": "code", "console": "incomplete"
+    }, found  # fmt: skip
+    assert serial in found["lab"]["says"]
+    assert "aws configure export-credentials --format env --profile console" in found["console"]["says"]
+    for wrong, says in (("12345", "six digits"), ("654321", "does not take this code")):
+        [told] = curfew.json("account", "add", "--profile", "lab", stdin=wrong + "\n", code=2)["errors"]
+        assert told["field"] == "code" and says in told["happened"], told
+    made = curfew.json("account", "add", "--profile", "lab", stdin="123456\n")
+    assert (made["title"], made["account"], made["home"]) == ("AWS · lab", "123456789012", "eu-west-1")
+    assert name in made["who"] and made["renewal"] == {"by": "code", "id": "profile lab"}, made
+    [account] = curfew.accounts()
+    assert account["keys"]["lasts"] == "until" and "opened" in account["source"], account
+    assert curfew.json("sweep")["gaps"] == []
+    # A session of the keys themselves takes its place.
+    made = curfew.json("account", "add", "--profile", "plain", stdin="123456\n")
+    assert made["renewal"] == {"by": "code", "id": "profile plain"} and made["title"] == "AWS · lab"
+    calls = {entry["op"] for entry in cloud.log() if entry.get("service") == "sts"}
+    assert {"AssumeRole", "GetSessionToken"} <= calls
+    curfew.run("account", "rm", "123456789012", "--yes")
+    curfew.no_secret((mine[1],))
 
 
 def test_the_panel_takes_in_what_a_command_connects(cloud, curfew, keychain):

@@ -58,6 +58,8 @@ pub struct Row {
 pub enum Renew {
     /// In the form below.
     Paste,
+    /// With another code for this.
+    Code(Name),
     /// By signing in to this.
     SignIn(Name),
     /// Not here; where.
@@ -100,6 +102,8 @@ pub struct Found {
     pub connects: bool,
     /// There is a button to sign in.
     pub signs_in: bool,
+    /// There is a button to give a code.
+    pub coded: bool,
     /// There is a button to choose accounts of it.
     pub chooses: bool,
 }

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The connections of one home.
 pub struct Connections {
     cloud: CloudId,
-    records: Records,
+    pub(super) records: Records,
     secrets: Arc<dyn Secrets>,
     /// Where each account keeps what was chosen for it.
     kept: PathBuf,
@@ -188,6 +188,14 @@ impl Connections {
                     format!("the role {} of the SSO session {}", say::clean(role, 60), say::clean(session, 60));
                 (source, None, Renewal::SignIn { id: format!("sso-session {session}") })
             }
+            From::Keys { tail, pasted, this_session_only, coded: Some(profile), .. } => {
+                let place =
+                    if this_session_only.is_some() { "for this session only" } else { "in the system keychain" };
+                let when = say::when(*pasted, &cx.clock().local());
+                let shown = say::clean(profile, 60);
+                let source = format!("a session of profile {shown} (keys …{tail}), opened {when} with a code, {place}");
+                (source, this_session_only.clone(), Renewal::Code { id: format!("profile {profile}") })
+            }
             From::Keys { tail, pasted, this_session_only, .. } => {
                 let place =
                     if this_session_only.is_some() { "for this session only" } else { "in the system keychain" };
@@ -248,7 +256,13 @@ impl Connections {
         Ok(Account { facts, provider: aws })
     }
 
-    async fn keep(&self, record: Record, secret: Option<Secret>, lasting: bool, cx: &Cx) -> Result<AccountFacts> {
+    pub(super) async fn keep(
+        &self,
+        record: Record,
+        secret: Option<Secret>,
+        lasting: bool,
+        cx: &Cx,
+    ) -> Result<AccountFacts> {
         let name = Self::secret_name(&record.account);
         let mut record = record;
         if let Some(secret) = &secret {
@@ -296,86 +310,6 @@ impl Connections {
         Ok(self.facts(&kept, cx))
     }
 
-    async fn connect_profile(
-        &self,
-        cx: &Cx,
-        id: &str,
-        name: Option<String>,
-        region: Option<String>,
-    ) -> Result<AccountFacts> {
-        let found = self.found(cx)?.into_iter().find(|f| f.id == id && f.connects);
-        let Some(found) = found else {
-            return Err(Error::input("profile", format!("there is no {} in ~/.aws", say::clean(id, 80)))
-                .next("See what there is with curfew accounts"));
-        };
-        match found.state {
-            FoundState::Ready | FoundState::Connected => {}
-            FoundState::SignIn { says } => {
-                return Err(Error::new(
-                    ErrorKind::CredentialsExpired,
-                    "connect AWS",
-                    format!("{}: {says}", found.title),
-                )
-                .next(format!("Sign in first: curfew account sign-in {}", found.name))
-                .at("profile"));
-            }
-            FoundState::Incomplete { says } => {
-                return Err(Error::input("profile", format!("{} cannot be used: {says}", found.title))
-                    .next("Complete it in ~/.aws, or paste keys"));
-            }
-        }
-        let profile = found.name;
-        let settings = Settings { profile: Some(profile.clone()), region: region.clone(), ..Settings::default() };
-        let who = identity(&load(&settings).await?).await.map_err(|e| e.at("profile"))?;
-        // An account that has a name keeps it; the default profile's is not worth showing.
-        let known = self.records.list()?.into_iter().any(|r| r.account == who.account && r.name.is_some());
-        let name = name.or_else(|| (profile != "default" && !known).then(|| profile.clone()));
-        let from = From::Profile { mark: profile_mark(&profile), profile };
-        self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, false, cx).await
-    }
-
-    /// A role that was chosen of a session. Nothing is written into ~/.aws.
-    async fn connect_sso(
-        &self,
-        cx: &Cx,
-        id: &str,
-        name: Option<String>,
-        region: Option<String>,
-    ) -> Result<AccountFacts> {
-        let session = sso::Role::of(id).map(|role| role.session);
-        let Some(session) = session else { return Err(Error::input("profile", "this names no role of a session")) };
-        let roles = self.roles(cx, &session).await?;
-        let chosen = roles.into_iter().find(|role| role.id() == id).ok_or_else(|| {
-            Error::input("profile", format!("the sign-in does not open {}", say::clean(id, 120)))
-                .next(format!("See what it opens with curfew account choose {}", say::clean(&session, 60)))
-        })?;
-        let at = Files::read()?.session(&session).map_err(|why| Error::input("profile", why))?;
-        let region_of_account = region.clone().or_else(|| Some(at.region.clone()));
-        let settings = Settings {
-            sso: Some(sso_role(&session, &chosen.account, &chosen.role, at)),
-            region: region_of_account,
-            ..Settings::default()
-        };
-        let who = identity(&load(&settings).await?).await.map_err(|e| e.at("profile"))?;
-        let known = self.records.list()?.into_iter().any(|r| r.account == who.account && r.name.is_some());
-        let name = name.or_else(|| (!known && !chosen.named.is_empty()).then_some(chosen.named));
-        let from = From::Sso { session, role: chosen.role };
-        self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, false, cx).await
-    }
-
-    async fn roles(&self, cx: &Cx, session: &str) -> Result<Vec<sso::Role>> {
-        let at = Files::read()?.session(session).map_err(|why| {
-            Error::input("profile", format!("one cannot sign in there: {why}")).next("Complete it in ~/.aws")
-        })?;
-        let Some(token) = files::access_token(&at, cx.now()) else {
-            let message = format!("nobody is signed in to the SSO session {}", say::clean(session, 60));
-            return Err(Error::new(ErrorKind::CredentialsExpired, "list the accounts of the sign-in", message)
-                .next(format!("Sign in first: curfew account sign-in {}", say::clean(session, 60)))
-                .at("profile"));
-        };
-        sso::roles(session, &at, &token).await
-    }
-
     async fn connect_keys(
         &self,
         cx: &Cx,
@@ -397,6 +331,7 @@ impl Connections {
             temporary: pair.session.is_some(),
             pasted: cx.now(),
             until: pasted.until,
+            coded: None,
             this_session_only: None,
         };
         let record = Record { account: who.account, arn: who.arn, name, region, from };
@@ -512,7 +447,10 @@ impl Connector for Connections {
         let name = name.map(str::to_owned);
         match &connection.way {
             Way::Found { id } if id.starts_with("sso ") => self.connect_sso(cx, id, name, region).await,
-            Way::Found { id } => self.connect_profile(cx, id, name, region).await,
+            Way::Found { id } => {
+                let code = connection.code.as_ref();
+                self.connect_profile(cx, id, name, region, code, connection.lasting).await
+            }
             Way::Pasted(fields) => self.connect_keys(cx, fields, name, region, connection.lasting).await,
         }
     }
@@ -576,7 +514,7 @@ fn merge(opened: &mut Opened, account: Account, now: Timestamp) {
     opened.accounts.insert(0, account);
 }
 
-fn sso_role(session: &str, account: &str, role: &str, at: files::SsoAt) -> SsoRole {
+pub(super) fn sso_role(session: &str, account: &str, role: &str, at: files::SsoAt) -> SsoRole {
     SsoRole {
         account: account.to_owned(),
         role: role.to_owned(),
@@ -635,7 +573,7 @@ fn environment_mark() -> u64 {
     mark((env("AWS_ACCESS_KEY_ID"), profile_mark(&profile_of_environment())))
 }
 
-fn profile_mark(profile: &str) -> u64 {
+pub(super) fn profile_mark(profile: &str) -> u64 {
     let written: Vec<_> =
         files::paths().iter().flatten().map(|p| p.metadata().and_then(|m| m.modified()).ok()).collect();
     mark((profile, std::env::var("AWS_ENDPOINT_URL").ok(), written))

@@ -36,6 +36,19 @@ pub(crate) struct SsoAt {
     pub scopes: Vec<String>,
 }
 
+/// A second factor, and what its code opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SecondFactor {
+    /// The device.
+    pub serial: String,
+    /// The role; a session of the keys themselves where `None`.
+    pub role: Option<String>,
+    /// The profile that has the keys.
+    pub source: String,
+    pub external: Option<String>,
+    pub seconds: Option<i32>,
+}
+
 /// A token as the AWS CLI keeps it. Holds secrets: no `Debug`.
 #[expect(clippy::struct_field_names, reason = "the names are those of the CLI's file")]
 #[derive(Serialize, Deserialize)]
@@ -235,9 +248,12 @@ impl Files {
             let temporary = self.get(profile, "aws_session_token").is_some();
             let says = format!("{} in the file{region}", if temporary { "temporary keys" } else { "keys" });
             let over = self.named_end(profile).filter(|at| *at <= now.timestamp());
-            let state = match (self.get(profile, "aws_secret_access_key"), over) {
-                (None, _) => missing("it has no aws_secret_access_key"),
-                (_, Some(at)) => missing(&format!("its keys ran out {}", say::when(at, now))),
+            let state = match (self.get(profile, "aws_secret_access_key"), over, self.get(profile, "mfa_serial")) {
+                (None, ..) => missing("it has no aws_secret_access_key"),
+                (_, Some(at), _) => missing(&format!("its keys ran out {}", say::when(at, now))),
+                // What asks for a second factor and is no role opens a session of the keys themselves. As the source of a
+                // role they are used as they are.
+                (.., Some(serial)) if !temporary && depth == 0 => asks_for(serial),
                 _ => FoundState::Ready,
             };
             return (state, says);
@@ -245,7 +261,16 @@ impl Files {
         if let Some(role) = self.get(profile, "role_arn") {
             let says = format!("the role {}{region}", say::clean(role, 120));
             let source = self.get(profile, "source_profile");
-            let state = if self.get(profile, "mfa_serial").is_some() {
+            let state = if let (Some(serial), Some(source)) = (self.get(profile, "mfa_serial"), source) {
+                match self.has(source) && (source == profile || depth < 8) {
+                    false => missing(&format!("it builds on profile {}, which is not there", say::clean(source, 60))),
+                    true if source == profile => asks_for(serial),
+                    true => match self.state(source, now, depth + 1).0 {
+                        FoundState::Ready => asks_for(serial),
+                        other => other,
+                    },
+                }
+            } else if self.get(profile, "mfa_serial").is_some() {
                 missing(&format!(
                     "it asks for a code of a second factor: run “{}”, type the code there, and paste what it prints",
                     export(profile)
@@ -273,6 +298,19 @@ impl Files {
             return (missing(&says_how), says);
         }
         (missing("it has no keys"), says)
+    }
+
+    /// What a profile asks a code for.
+    pub(crate) fn second_factor(&self, profile: &str) -> Option<SecondFactor> {
+        let get = |key: &str| self.get(profile, key).map(str::to_owned);
+        let role = get("role_arn");
+        Some(SecondFactor {
+            serial: get("mfa_serial")?,
+            source: if role.is_some() { get("source_profile")? } else { profile.to_owned() },
+            external: get("external_id"),
+            seconds: get("duration_seconds").and_then(|text| text.parse().ok()),
+            role,
+        })
     }
 
     /// How long the keys of a profile last, as far as the files tell.
@@ -346,6 +384,10 @@ impl Files {
     }
 }
 
+fn asks_for(serial: &str) -> FoundState {
+    FoundState::Code { says: format!("it asks for a code of your second factor, {}", say::clean(serial, 100)) }
+}
+
 /// Prints temporary keys of any profile, as the AWS CLI has them; asks for a code where one is needed.
 fn export(profile: &str) -> String {
     let quoted = if profile.contains(' ') { format!("\"{profile}\"") } else { profile.to_owned() };
@@ -407,6 +449,7 @@ mod tests {
                     FoundState::Ready => "ready".to_owned(),
                     FoundState::Connected => "connected".to_owned(),
                     FoundState::SignIn { says } => format!("sign in: {says}"),
+                    FoundState::Code { says } => format!("code: {says}"),
                     FoundState::Incomplete { says } => format!("incomplete: {says}"),
                 };
                 format!("{} | {} | {state}", f.title, f.says)
@@ -419,7 +462,7 @@ mod tests {
         profile default | eu-west-1 | incomplete: it has no keys
         profile empty | eu-west-1 | incomplete: it has no keys
         profile half | account ? as ? by SSO | incomplete: it names the SSO session gone, which is not there
-        profile mfa | the role x | incomplete: it asks for a code of a second factor: run “aws configure export-credentials --format env --profile mfa”, type the code there, and paste what it prints
+        profile mfa | the role x | code: it asks for a code of your second factor, y
         profile odd | keys in the file | incomplete: it has no aws_secret_access_key
         profile role | the role arn:aws:iam::1:role/R | ready
         profile vision lab | account 111111111111 as Researcher by SSO, us-west-2 | sign in: not signed in

@@ -1,5 +1,7 @@
 //! Accounts: the environment, the profiles of ~/.aws, pasted keys. [`Connections`] is the list of them.
 
+mod chosen;
+mod code;
 mod connections;
 mod files;
 mod keychain;

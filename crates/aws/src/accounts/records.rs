@@ -53,6 +53,9 @@ pub(super) enum From {
         pasted: Timestamp,
         /// Their end, where what was pasted named it.
         until: Option<Timestamp>,
+        /// A code of a second factor has opened them, of this profile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        coded: Option<String>,
         /// They are not in the keychain; why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         this_session_only: Option<String>,
