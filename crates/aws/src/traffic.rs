@@ -137,7 +137,7 @@ impl Inner {
             let begin = *from - SignedDuration::from_secs(i64::from(*period));
             series[..3].iter_mut().for_each(|s| s.points.retain(|p| p.0 >= begin));
         }
-        Ok(found.chunks(4).map(|of_one| told(of_one)).collect())
+        Ok(found.chunks(4).map(told).collect())
     }
 
     /// What CloudWatch measures of it, for its page.

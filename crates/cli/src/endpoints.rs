@@ -191,7 +191,9 @@ pub(crate) async fn endpoint(verb: EndpointVerb, json: bool) -> Result<Exit, Fai
                 return Err(Error::new(gap.kind, "look at it again", gap.reason.clone()).into());
             }
             for item in &plan.items {
-                item.steps.iter().for_each(|step| note(format!("{}: {}", item.kind_title, step.says)));
+                for step in &item.steps {
+                    note(format!("{}: {}", item.kind_title, step.says));
+                }
                 for left in &item.stays {
                     note(format!(
                         "Stays: {}; {} a month. Add --artefacts to delete it too.",

@@ -44,7 +44,9 @@ impl Engine {
         items.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
         items.dedup_by(|a, b| a.1.key == b.1.key);
         if !artefacts {
-            items.iter_mut().for_each(|(_, item)| item.leave_artefacts());
+            for (_, item) in &mut items {
+                item.leave_artefacts();
+            }
         }
         let plan = Plan { id, made: cx.now(), lab, items: items.into_iter().map(|(_, i)| i).collect(), gaps };
         let path = self.home.plan(&plan.id);

@@ -95,7 +95,7 @@ async fn run_once(engine: &Engine, id: &curfew_core::RunId, good: impl Fn(&crate
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), look).await.unwrap()
+    tokio::time::timeout(Duration::from_mins(1), look).await.unwrap()
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn every_process_sees_how_far_an_upload_has_come() {
         let of = |view: &crate::RunView| view.status.progress.as_ref().map(|p| (p.done, p.total));
         let seen = run_once(&other, &spec.id, |view| of(view) == Some((UPLOAD / 4 * part, UPLOAD))).await;
         assert_eq!(seen.status.state, RunState::Queued);
-        let says = format!("uploading the data of “training”: {}0.0 MiB of 40.0 MiB", part);
+        let says = format!("uploading the data of “training”: {part}0.0 MiB of 40.0 MiB");
         assert_eq!(seen.status.detail.as_deref(), Some(says.as_str()));
         assert!(matches!(seen.status.so_far, curfew_core::Cost::NotBilled { .. }), "{:?}", seen.status.so_far);
         assert_eq!(seen.status.curfew.map(|c| c.at), Some(spec.curfew));

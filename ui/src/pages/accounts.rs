@@ -98,14 +98,23 @@ pub struct Found {
     pub state: Tag,
     /// Why it cannot be connected yet.
     pub why: Text,
-    /// There is a button to connect it.
-    pub connects: bool,
-    /// There is a button to sign in.
-    pub signs_in: bool,
-    /// There is a button to give a code.
-    pub coded: bool,
-    /// There is a button to choose accounts of it.
-    pub chooses: bool,
+    /// What can be done with it.
+    pub act: Act,
+}
+
+/// What can be done with something found: one button, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Connect it.
+    Connect,
+    /// Sign in to it.
+    SignIn,
+    /// Give a code of a second factor.
+    Code,
+    /// Choose accounts of it.
+    Choose,
+    /// Nothing.
+    Nothing,
 }
 
 /// The accounts that a sign-in opens, in the dialog.

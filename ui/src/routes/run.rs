@@ -13,6 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use curfew_core::plan::OutcomeResult;
 use curfew_core::run::LogChunk;
 use curfew_core::{Error, ErrorKind, Result, RunId, say};
+use rust_decimal::Decimal;
 use std::time::{Duration, Instant};
 
 /// How many metrics the table shows.
@@ -278,11 +279,16 @@ pub(crate) async fn remove_form(
             let undo = if step.reversible { "" } else { " This cannot be undone." };
             says.push(Text(format!("{}.{undo}", step.says.trim_end_matches('.'))));
         }
-        for left in &item.stays {
-            let month = Price::of(&left.rate.clone().map(|rate| rate.over(MONTH)), &app.cx().clock().zone());
-            let costs = if month.known { format!("{} a month", month.main) } else { month.main };
-            says.push(Text(format!("Its files stay, {}: {costs} ({}).", left.says, month.note)));
-        }
+    }
+    for left in plan.items.iter().flat_map(|item| &item.stays) {
+        let cost = left.rate.clone().map(|rate| rate.over(MONTH));
+        let month = Price::of(&cost, &app.cx().clock().zone());
+        let costs = match cost.amount() {
+            Some(money) if money.amount() < Decimal::new(1, 2) => "less than a cent a month".to_owned(),
+            Some(money) => format!("{money} a month"),
+            None => month.main,
+        };
+        says.push(Text(format!("Its files stay, {}: {costs} ({}).", left.says, month.note)));
     }
     says.extend(plan.gaps.iter().map(|gap| Text(format!("It could not be read: {}", gap.reason))));
     if plan.items.is_empty() && plan.gaps.is_empty() {

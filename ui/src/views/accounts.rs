@@ -2,7 +2,7 @@
 
 use super::at_field;
 use crate::fields::Fields;
-use crate::pages::accounts::{Asked, Choose, Cloud, Found, Paste, Renew, Row, Signing};
+use crate::pages::accounts::{Act, Asked, Choose, Cloud, Found, Paste, Renew, Row, Signing};
 use crate::pages::dialog::{Asked as DialogField, Confirm};
 use crate::pages::parts::{Field, Name, Tag, Text, Told};
 use crate::pages::today::KeysLine;
@@ -137,10 +137,13 @@ fn one_found(found: &connect::Found) -> Found {
         says: Text::from(&found.says),
         state: Tag { word, class },
         why: Text(if why.is_empty() { String::new() } else { sentence(why) }),
-        connects: found.connects && found.state == FoundState::Ready,
-        coded: matches!(found.state, FoundState::Code { .. }),
-        signs_in: found.signs_in && matches!(found.state, FoundState::SignIn { .. }),
-        chooses: found.chooses && found.state == FoundState::Ready,
+        act: match found.state {
+            FoundState::Ready if found.connects => Act::Connect,
+            FoundState::Ready if found.chooses => Act::Choose,
+            FoundState::SignIn { .. } if found.signs_in => Act::SignIn,
+            FoundState::Code { .. } => Act::Code,
+            _ => Act::Nothing,
+        },
     }
 }
 

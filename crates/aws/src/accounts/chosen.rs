@@ -98,14 +98,14 @@ impl Connections {
         let at = Files::read()?.session(&session).map_err(|why| Error::input("profile", why))?;
         let region_of_account = region.clone().or_else(|| Some(at.region.clone()));
         let settings = Settings {
-            sso: Some(sso_role(&session, &chosen.account, &chosen.role, at)),
+            sso: Some(sso_role(&session, &chosen.account, &chosen.name, at)),
             region: region_of_account,
             ..Settings::default()
         };
         let who = identity(&load(&settings).await?).await.map_err(|e| e.at("profile"))?;
         let known = self.records.list()?.into_iter().any(|r| r.account == who.account && r.name.is_some());
         let name = name.or_else(|| (!known && !chosen.named.is_empty()).then_some(chosen.named));
-        let from = From::Sso { session, role: chosen.role };
+        let from = From::Sso { session, role: chosen.name };
         self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, false, cx).await
     }
 

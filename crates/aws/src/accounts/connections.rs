@@ -382,14 +382,14 @@ impl Connector for Connections {
         let connected = self.records.list()?;
         let roles = self.roles(cx, session).await?;
         let found = roles.into_iter().map(|role| {
-            let here = From::Sso { session: role.session.clone(), role: role.role.clone() };
+            let here = From::Sso { session: role.session.clone(), role: role.name.clone() };
             let is_connected = connected.iter().any(|r| r.account == role.account && r.from == here);
             let named =
                 if role.named.is_empty() { String::new() } else { format!("{}, ", say::clean(&role.named, 60)) };
             Found {
                 id: role.id(),
                 name: role.id().trim_start_matches("sso ").to_owned(),
-                title: format!("{named}{} as {}", role.account, say::clean(&role.role, 60)),
+                title: format!("{named}{} as {}", role.account, say::clean(&role.name, 60)),
                 says: format!("by the SSO session {}", say::clean(session, 60)),
                 state: if is_connected { FoundState::Connected } else { FoundState::Ready },
                 signs_in: false,

@@ -27,20 +27,21 @@ pub(crate) struct Role {
     pub account: String,
     /// As the organisation calls the account; empty where it has no name.
     pub named: String,
-    pub role: String,
+    /// The role's name.
+    pub name: String,
 }
 
 impl Role {
     /// `sso corp/123456789012/Researcher`.
     pub(super) fn id(&self) -> String {
-        format!("sso {}/{}/{}", self.session, self.account, self.role)
+        format!("sso {}/{}/{}", self.session, self.account, self.name)
     }
     /// Out of an id; the account's name is not in it.
     pub(super) fn of(id: &str) -> Option<Self> {
         let mut parts = id.strip_prefix("sso ")?.rsplitn(3, '/');
         let (role, account, session) = (parts.next()?, parts.next()?, parts.next()?);
         let part = |text: &str| text.to_owned();
-        Some(Self { session: part(session), account: part(account), named: String::new(), role: part(role) })
+        Some(Self { session: part(session), account: part(account), named: String::new(), name: part(role) })
     }
 }
 
@@ -72,7 +73,7 @@ pub(super) async fn roles(session: &str, at: &SsoAt, token: &Secret) -> Result<V
                 session: session.to_owned(),
                 account: account.clone(),
                 named: named.clone(),
-                role: role.to_owned(),
+                name: role.to_owned(),
             }));
             page = found.next_token;
             if page.is_none() {
@@ -80,7 +81,7 @@ pub(super) async fn roles(session: &str, at: &SsoAt, token: &Secret) -> Result<V
             }
         }
     }
-    roles.sort_by(|a, b| (&a.named, &a.account, &a.role).cmp(&(&b.named, &b.account, &b.role)));
+    roles.sort_by(|a, b| (&a.named, &a.account, &a.name).cmp(&(&b.named, &b.account, &b.name)));
     Ok(roles)
 }
 

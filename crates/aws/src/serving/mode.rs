@@ -157,11 +157,11 @@ pub(crate) fn by_use(spec: &EndpointSpec, region: &RegionName, told: Option<&Sec
         }
     };
     let said = |name: &str| spec.mode.settings.get(name).copied();
-    expected(second, said("requests"), said("millis"))
+    expected(&second, said("requests"), said("millis"))
 }
 
 /// Its seconds are paid, and its data: the estimate says that it leaves them out.
-fn expected(second: Cost<Money>, requests: Option<u32>, millis: Option<u32>) -> Vec<UsePrice> {
+fn expected(second: &Cost<Money>, requests: Option<u32>, millis: Option<u32>) -> Vec<UsePrice> {
     let mut prices = vec![UsePrice { of: "a second of answering".into(), cost: second.clone() }];
     let (Some(requests), Some(millis)) = (requests, millis) else {
         let why = "say how many requests a day you expect, and how long each takes".to_owned();
