@@ -122,7 +122,7 @@ impl Engine {
     /// Reads a question. Only a policy or a store that cannot be read is an error; all else is told in [`Asked`].
     pub async fn ask_machines(&self, cx: &Cx, request: &MachinesRequest) -> Result<Asked> {
         let policy = self.policy()?;
-        let accounts = self.account_choices();
+        let accounts = self.several_accounts();
         let typed = given(Some(&request.account)).map(|text| AccountId(text.to_owned()));
         let known = |a: &AccountId| self.providers().iter().any(|p| p.account() == a);
         let (account, unknown) = match typed {
@@ -155,7 +155,7 @@ impl Engine {
 
 impl Engine {
     /// The accounts of clouds that have several here.
-    fn account_choices(&self) -> Vec<AccountChoice> {
+    fn several_accounts(&self) -> Vec<AccountChoice> {
         let providers = self.providers();
         let able = || providers.iter().filter(|p| p.training().is_some() || p.market().is_some());
         let several = able().filter(|p| able().filter(|o| o.cloud() == p.cloud()).count() > 1);
