@@ -534,6 +534,8 @@ async fn what_no_budget_pays_for_is_refused_at_the_machine_and_the_form_knows_th
     assert_eq!(status, StatusCode::OK);
     let (_, page) = stage.get(&to.unwrap()).await;
     assert!(page.contains("Project") && page.contains("vision"));
+    let (_, page) = stage.get("/settings").await;
+    assert!(page.contains("Budgets of projects") && page.contains("nlp $900, vision $3"), "{page}");
 }
 
 #[tokio::test]

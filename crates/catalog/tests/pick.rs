@@ -159,7 +159,10 @@ proptest! {
         if asked.spot_seen {
             let saving = |percent| Some(Saving { fraction: Decimal::new(percent, 2), runs: 4 });
             let often = Interruptions { seen: 9, trained_ms: 36_000_000, runs: 4 };
-            let seen = |name: &str, saving, interruptions| SpotSeen { cloud: "aws".into(), name: name.into(), saving, interruptions };
+            let seen = |name: &str, saving, interruptions| {
+                let (cloud, name) = ("aws".into(), name.into());
+                SpotSeen { cloud, name, saving, interruptions }
+            };
             assume.spot = vec![
                 seen("ml.g5", saving(63), None),
                 seen("ml.g5.xlarge", saving(20), Some(often)),

@@ -128,7 +128,7 @@ pub fn policy(path: &std::path::Path, there: bool, read: &Result<Policy, Error>)
             rules.push(("Budget a month", name(format!("${team}"))));
         }
         let budgets = &policy.monthly_budget_usd;
-        for (title, by) in [("Of a person", &budgets.people), ("Of a project", &budgets.projects)] {
+        for (title, by) in [("Budgets of people", &budgets.people), ("Budgets of projects", &budgets.projects)] {
             if !by.is_empty() {
                 let each: Vec<String> = by.iter().map(|(who, usd)| format!("{who} ${usd}")).collect();
                 rules.push((title, name(each.join(", "))));
