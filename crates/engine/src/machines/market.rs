@@ -157,16 +157,16 @@ impl Engine {
             (date.year(), date.month())
         };
         let now = month(cx.now());
-        let runs = self.store.runs().await?.into_iter();
-        let runs = runs.filter_map(|r| r.status.map(|s| (r.spec.owner, s.created, s.so_far)));
-        let endpoints = self.store.endpoints().await?.into_iter();
-        let endpoints = endpoints.filter_map(|e| e.status.map(|s| (e.spec.owner, s.created, s.so_far)));
+        let (runs, endpoints) = (self.store.runs().await?, self.store.endpoints().await?);
+        let runs = runs.iter().filter_map(|r| r.status.as_ref().map(|s| (&r.spec.owner, s.created, &s.so_far)));
+        let endpoints =
+            endpoints.iter().filter_map(|e| e.status.as_ref().map(|s| (&e.spec.owner, s.created, &s.so_far)));
         let (mut mine, mut all) = (Decimal::ZERO, Decimal::ZERO);
         for (owner, created, so_far) in runs.chain(endpoints) {
             let dollars = so_far.amount().map(curfew_core::Money::amount);
             let Some(usd) = dollars.filter(|_| month(created) == now) else { continue };
             all += usd;
-            if owner == who {
+            if *owner == who {
                 mine += usd;
             }
         }
