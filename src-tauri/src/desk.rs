@@ -117,17 +117,14 @@ impl Desk {
     }
 
     fn bring(self: &Arc<Self>, path: Option<&str>) -> tauri::Result<()> {
-        let window = match self.window() {
-            Some(window) => {
-                if let Some(path) = path {
-                    window.navigate(scheme::address(path))?;
-                }
-                window
+        let window = if let Some(window) = self.window() {
+            if let Some(path) = path {
+                window.navigate(scheme::address(path))?;
             }
-            None => {
-                let resume = lock(&self.resume).clone();
-                window::open(self, &path.map_or(resume, Resume::at))?
-            }
+            window
+        } else {
+            let resume = lock(&self.resume).clone();
+            window::open(self, &path.map_or(resume, Resume::at))?
         };
         window.show()?;
         window.unminimize()?;
