@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use tauri::async_runtime::JoinHandle;
 use tauri::{AppHandle, LogicalPosition, LogicalSize, Manager as _, WebviewWindow};
 use tokio::sync::{OnceCell, watch};
 
 use crate::ask::{self, Answer, Asked, Question};
+use crate::away::{self, Resume};
 use crate::bus::Bus;
 use crate::native::{self, Kind, Pick};
 use crate::notify::{self, Note};
@@ -30,6 +32,12 @@ pub struct Desk {
     panel: OnceCell<Panel>,
     tray: Mutex<Option<Tray>>,
     place: Mutex<Place>,
+    /// Where the window goes on when it is made anew.
+    resume: Mutex<Resume>,
+    /// Held while the window is made or ended, so that there is never a second one.
+    making: tokio::sync::Mutex<()>,
+    /// Waits for a hidden window to have nothing left to lose.
+    resting: Mutex<Option<JoinHandle<()>>>,
     /// What is asked and not answered yet.
     question: Mutex<Option<Question>>,
 }
@@ -50,6 +58,9 @@ impl Desk {
             panel: OnceCell::new(),
             tray: Mutex::new(None),
             place: Mutex::new(place),
+            resume: Mutex::new(Resume::at("/")),
+            making: tokio::sync::Mutex::default(),
+            resting: Mutex::new(None),
             question: Mutex::new(None),
         })
     }
@@ -94,22 +105,40 @@ impl Desk {
         notify::show(self, note).await
     }
 
-    /// Brings the window to the front, at `path` if one is given.
-    pub fn show(&self, path: Option<&str>) {
-        let Some(window) = self.window() else { return };
-        if let Some(path) = path.filter(|path| path.starts_with('/'))
-            && let Err(error) = window.navigate(scheme::address(path))
-        {
-            tracing::warn!(%error, path, "the window did not go there");
-        }
-        let shown = window.show().and_then(|()| window.unminimize()).and_then(|()| window.set_focus());
-        if let Err(error) = shown {
-            tracing::warn!(%error, "the window did not come to the front");
-        }
+    /// Brings the window to the front, at `path` if one is given; makes it anew if it was put away.
+    pub fn show(self: &Arc<Self>, path: Option<&str>) {
+        let path = path.filter(|path| path.starts_with('/')).map(str::to_owned);
+        self.spawn(|desk| async move {
+            let _one = desk.making.lock().await;
+            if let Err(error) = desk.bring(path.as_deref()) {
+                tracing::warn!(%error, path, "the window did not come to the front");
+            }
+        });
+    }
+
+    fn bring(self: &Arc<Self>, path: Option<&str>) -> tauri::Result<()> {
+        let window = if let Some(window) = self.window() {
+            if let Some(path) = path {
+                window.navigate(scheme::address(path))?;
+            }
+            window
+        } else {
+            let resume = lock(&self.resume).clone();
+            window::open(self, &path.map_or(resume, Resume::at))?
+        };
+        window.show()?;
+        window.unminimize()?;
+        window.set_focus()
+    }
+
+    /// The first page, in a window or not.
+    pub(crate) fn begin(self: &Arc<Self>, path: String, hidden: bool) -> tauri::Result<()> {
+        *lock(&self.resume) = Resume::at(path);
+        if hidden { Ok(()) } else { window::open(self, &lock(&self.resume).clone()).map(drop) }
     }
 
     pub(crate) fn app(&self) -> &AppHandle {
-        self.app.get().expect("set before the panel is put together")
+        self.app.get().expect("set before there is a window or a tray")
     }
 
     pub(crate) fn set_app(&self, app: AppHandle) {
@@ -215,13 +244,8 @@ impl Desk {
     async fn ask(self: Arc<Self>, question: Question) {
         let asked = lock(&self.question).replace(question);
         // The window of an answered question may still be on its way out; the new question gets one of its own.
-        let gone = async {
-            while self.app().get_webview_window(ASK).is_some() {
-                tokio::time::sleep(PAUSE / 50).await;
-            }
-        };
         if asked.is_none() {
-            _ = tokio::time::timeout(LOOK, gone).await;
+            self.gone(ASK).await;
         }
         if let Err(error) = window::ask(&self) {
             // Without a window to ask in, the harmless answer is to stay.
@@ -275,10 +299,48 @@ impl Desk {
         }
     }
 
-    fn hide(&self) {
-        if let Some(window) = self.window() {
-            _ = window.hide();
+    /// Puts the window away: hides it at once, and ends it as soon as nothing would be lost by that.
+    fn hide(self: &Arc<Self>) {
+        let Some(window) = self.window() else { return };
+        _ = window.hide();
+        let desk = Arc::clone(self);
+        let rest = tauri::async_runtime::spawn(async move {
+            while !desk.rest().await {
+                tokio::time::sleep(away::AGAIN).await;
+            }
+        });
+        if let Some(before) = lock(&self.resting).replace(rest) {
+            before.abort();
         }
+    }
+
+    /// Whether the window is ended, or is to be seen again.
+    async fn rest(&self) -> bool {
+        let _one = self.making.lock().await;
+        let Some(window) = self.window() else { return true };
+        if window.is_visible().unwrap_or(true) {
+            return true;
+        }
+        let Some(resume) = away::ask(&window).await else { return false };
+        *lock(&self.resume) = resume;
+        if let Err(error) = window.destroy() {
+            tracing::warn!(%error, "the hidden window was not ended");
+            return true;
+        }
+        drop(window);
+        // Its name is free a moment later.
+        self.gone(MAIN).await;
+        true
+    }
+
+    /// Waits until a window that was told to go is gone.
+    async fn gone(&self, label: &str) {
+        let gone = async {
+            while self.app().get_webview_window(label).is_some() {
+                tokio::time::sleep(PAUSE / 50).await;
+            }
+        };
+        _ = tokio::time::timeout(LOOK, gone).await;
     }
 
     /// Ends the desktop. What runs here has supervisors of its own and goes on.

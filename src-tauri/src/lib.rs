@@ -17,8 +17,11 @@ use tokio::sync::watch;
 
 pub mod ask;
 pub mod autostart;
+mod away;
 pub mod bus;
 mod desk;
+#[cfg(target_os = "linux")]
+mod gpu;
 pub mod native;
 mod notify;
 pub mod one;
@@ -98,7 +101,11 @@ pub fn open(start: Start, build: impl FnOnce(Arc<Desk>) -> Result<Panel, String>
         }
     };
 
+    #[cfg(target_os = "linux")]
+    gpu::tell();
     let desk = Desk::new(start.home.clone());
+    // Beside GTK's start, which takes longer.
+    put_together(&desk, build);
     let (serving, starting, leaving) = (Arc::clone(&desk), Arc::clone(&desk), Arc::clone(&desk));
     let app = tauri::Builder::default()
         .register_asynchronous_uri_scheme_protocol(scheme::SCHEME, move |cx, request, responder| {
@@ -123,10 +130,9 @@ pub fn open(start: Start, build: impl FnOnce(Arc<Desk>) -> Result<Panel, String>
         .setup(move |app| {
             starting.set_app(app.handle().clone());
             end_when_told(&starting);
-            put_together(&starting, build);
             let bus = Arc::clone(&starting);
             let hidden = start.hidden && tauri::async_runtime::block_on(async { bus.bus().await.tray_host().await });
-            window::open(&starting, &start.path, hidden)?;
+            starting.begin(start.path, hidden)?;
             let shown = Arc::clone(&starting);
             ours.listen(move |path| shown.show(Some(path)));
             tauri::async_runtime::spawn(Arc::clone(&starting).keep_tray());

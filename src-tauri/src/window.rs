@@ -5,25 +5,28 @@ use std::sync::Arc;
 use tauri::webview::NewWindowResponse;
 use tauri::{AppHandle, Manager as _, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
+use crate::away::Resume;
 use crate::desk::Desk;
 use crate::place::SMALLEST;
 use crate::{ASK, MAIN, scheme};
 
-/// Opens the panel's window at a root-relative path.
-pub(crate) fn open(desk: &Arc<Desk>, path: &str, hidden: bool) -> tauri::Result<WebviewWindow> {
+/// Opens the panel's window where it goes on.
+pub(crate) fn open(desk: &Arc<Desk>, resume: &Resume) -> tauri::Result<WebviewWindow> {
     let place = desk.place();
-    let window = guarded(desk, desk.app(), MAIN, path)
+    let mut builder = guarded(desk, desk.app(), MAIN, &resume.path)
         .title("Curfew")
         .inner_size(place.width, place.height)
         .min_inner_size(SMALLEST.0, SMALLEST.1)
         .prevent_overflow()
         .maximized(place.maximized)
-        .visible(!hidden)
         .zoom_hotkeys_enabled(true)
         .on_document_title_changed(|window, title| {
             _ = window.set_title(if title.is_empty() { "Curfew" } else { &title });
-        })
-        .build()?;
+        });
+    if let Some(script) = resume.script() {
+        builder = builder.initialization_script(script);
+    }
+    let window = builder.build()?;
     if let Some((x, y)) = place.at
         && on_a_monitor(&window, x, y)
     {

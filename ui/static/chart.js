@@ -2,7 +2,10 @@
 // max and mean of what was printed, nothing sampled away), smoothed as figures are; this asks again when it changes.
 "use strict";
 (() => {
-  const BREATH = 150; // ms between two pictures of a run that prints without end
+  // ms between two pictures of a run that prints without end. A young run is followed as fast as it can be seen; later, when
+  // its newest value has moved the curve by a pixel, yet not more often or more seldom than so.
+  const YOUNG = 120_000;
+  const BREATH = { young: 150, least: 500, most: 2000, aside: 1000 };
   let stop = () => {};
   document.addEventListener("curfew:page", () => {
     stop();
@@ -79,27 +82,33 @@
       },
     });
 
+    function wish() {
+      const url = ask(box.dataset.series, Math.max(200, Math.round(box.clientWidth)));
+      if (zoom) {
+        const [from, to] = dollars() ? zoom.map(fromUsd) : zoom;
+        url.searchParams.set("from", String(from));
+        url.searchParams.set("to", String(to));
+      }
+      for (const name of wanted ?? []) url.searchParams.append("metric", name);
+      if (wanted && wanted.length === 0) url.searchParams.append("metric", "");
+      return url;
+    }
+    function take(fresh) {
+      const end = extent()?.[1];
+      latest = fresh;
+      version = latest.version;
+      follow(end);
+      draw();
+    }
+
     async function load(force) {
       if (busy) { again = again || force || true; return; }
       busy = true;
       try {
-        const url = ask(box.dataset.series, Math.max(200, Math.round(box.clientWidth)));
-        if (zoom) {
-          const [from, to] = dollars() ? zoom.map(fromUsd) : zoom;
-          url.searchParams.set("from", String(from));
-          url.searchParams.set("to", String(to));
-        }
-        for (const name of wanted ?? []) url.searchParams.append("metric", name);
-        if (wanted && wanted.length === 0) url.searchParams.append("metric", "");
+        const url = wish();
         if (!force) url.searchParams.set("after", version);
         const answer = await fetch(url, { cache: "no-store", signal: gone.signal });
-        if (answer.status === 200) {
-          const end = extent()?.[1];
-          latest = await answer.json();
-          version = latest.version;
-          follow(end);
-          draw();
-        }
+        if (answer.status === 200) take(await answer.json());
       } catch {
         // Gone, or the server is: the page's own poll says so.
       } finally {
@@ -115,7 +124,7 @@
     function follows() {
       if (watching || !grows() || gone.signal.aborted) return;
       watching = true;
-      watch().finally(() => (watching = false));
+      watch().finally(() => { watching = false; if (!gone.signal.aborted) load(false); });
     }
     async function watch() {
       while (!gone.signal.aborted && grows()) {
@@ -124,17 +133,41 @@
           continue;
         }
         try {
-          const url = new URL(box.dataset.series, location.href);
+          const wished = String(wish());
+          const url = new URL(wished);
           url.searchParams.set("after", version);
           url.searchParams.set("wait", "on");
           const answer = await fetch(url, { cache: "no-store", signal: gone.signal });
-          if (answer.status === 200) await load(false);
-          else if (answer.status !== 204) await pause(1000);
+          if (answer.status === 200) {
+            const fresh = await answer.json();
+            // The user may have asked for something else meanwhile, which comes by itself.
+            if (wished === String(wish()) && !busy) {
+              take(fresh);
+              if (again) { again = false; load(true); }
+            }
+          } else if (answer.status !== 204) {
+            await pause(1000);
+          }
         } catch {
           await pause(1000);
         }
-        await pause(BREATH);
+        await pause(breath());
       }
+    }
+
+    // How fast the newest value moves in the picture, in pixels a millisecond, over the last seconds.
+    let mark = null;
+    let speed = Infinity;
+    function breath() {
+      const end = extent()?.[1];
+      const now = performance.now();
+      if (end !== undefined && plot.plot && now - (mark?.at ?? -Infinity) > 5000) {
+        if (mark) speed = (Math.abs(plot.share(end) - plot.share(mark.end)) * box.clientWidth) / (now - mark.at);
+        mark = { at: now, end };
+      }
+      if (!document.hasFocus()) return BREATH.aside;
+      if (!began || Date.now() - began < YOUNG) return BREATH.young;
+      return Number.isNaN(speed) ? BREATH.least : Math.min(BREATH.most, Math.max(BREATH.least, 1 / speed));
     }
     const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -286,16 +319,21 @@
     }
 
     // ---- What "Save figure…" and "Compare…" take along ----
+    let taken = "";
     function figureState() {
       const state = pick("chart-state");
-      state.replaceChildren();
-      const put = (name, value) => { const input = document.createElement("input"); input.type = "hidden"; input.name = name; input.value = value; state.append(input); };
+      const fields = [];
+      const put = (name, value) => fields.push([name, value]);
       put("x", dollars() ? "relative" : controls.x.value);
       put("log_x", controls.logX.value === "log" ? "on" : "");
       put("log_y", controls.y.value === "log" ? "on" : "");
       put("smoothing", controls.smooth.value);
       if (zoom) { const [from, to] = dollars() ? zoom.map(fromUsd) : zoom; put("from", String(from)); put("to", String(to)); }
       for (const metric of latest.metrics) put("metric", metric.key.replace(/ \[\d+\]$/, ""));
+      const now = JSON.stringify(fields);
+      if (taken === now && state.childElementCount === fields.length) return;
+      taken = now;
+      state.replaceChildren(...fields.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })));
     }
 
     function whole() {
@@ -321,7 +359,7 @@
     on(more, "click", () => { shownPanels += 9; loadPanels(); });
     let lastPanels = 0;
     on(document, "curfew:live", () => {
-      load(false);
+      if (!watching) load(false);
       follows(); // a run that waited for its machine begins to grow
       // Small pictures keep up once a second.
       if (performance.now() - lastPanels > 1000) { lastPanels = performance.now(); loadPanels(); }

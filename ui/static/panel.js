@@ -17,6 +17,7 @@
   // ---- Live: one long poll a page. The answer is the page itself; its [data-live] parts replace ours by id. ----
   // ms between two answers at least: a page of words need not change twice a second. A chart follows its run by itself.
   const GAP = 1000;
+  const ASIDE = 3000; // the same, in a window that somebody may see, but does not use
   const WAIT = [500, 1000, 2000, 5000]; // after failures
   let poll = null;
 
@@ -38,11 +39,13 @@
       const now = fresh.getElementById(old.id);
       // A part inside a live part comes with it.
       if (!now || old.parentElement?.closest("[data-live]")) continue;
+      // Most parts are as they were: nothing is touched, so nothing is drawn.
+      if (old.isEqualNode(now)) continue;
       Idiomorph.morph(old, now, { morphStyle: "outerHTML", ...keepsState });
       const there = $(old.id);
       if (there) htmx.process(there);
     }
-    document.title = fresh.title;
+    if (document.title !== fresh.title) document.title = fresh.title;
     page().dataset.cursor = freshPage.dataset.cursor;
     filterAll();
     document.dispatchEvent(new CustomEvent("curfew:live"));
@@ -82,7 +85,7 @@
         }
         failures = 0;
         $("lost").hidden = true;
-        await until(GAP, signal);
+        await until(document.hasFocus() ? GAP : ASIDE, signal);
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
@@ -155,6 +158,7 @@
     const first = mounted === null;
     mounted = page();
     opener = null;
+    drafts.clear();
     if (!first) {
       scrollTo(0, 0);
       $("main").focus({ preventScroll: true });
@@ -209,6 +213,27 @@
     input.focus();
   });
   document.addEventListener("htmx:sendError", () => ($("lost").hidden = false));
+
+  // ---- Drafts: forms and fields that hold what was typed or chosen and is not sent. The desktop ends the page of a closed
+  // window only where there are none. By id, since an answer puts a form of the same id in its place, with what was typed
+  // in it. [data-view] is a way of looking at the page, and no draft. ----
+  const drafts = new Set();
+  // A form's own property of this name may be one of its fields.
+  const idOf = (element) => element?.getAttribute?.("id");
+  const draftOf = (field) => idOf(field.form) || idOf(field);
+  function drafted(event) {
+    const field = event.target;
+    if (field.matches?.("input, select, textarea") && !field.closest("[data-view]") && draftOf(field)) drafts.add(draftOf(field));
+  }
+  document.addEventListener("input", drafted);
+  document.addEventListener("change", drafted);
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt, xhr, requestConfig } = event.detail;
+    if (requestConfig?.verb !== "post" || !xhr || xhr.status >= 400) return;
+    drafts.delete(idOf(elt));
+    drafts.delete(idOf(elt.form));
+  });
+  window.curfewDrafts = () => [...drafts].some((id) => $(id));
 
   // ---- Filters over rows that are all there, and the count of what is chosen ----
   function filterAll() {

@@ -159,7 +159,7 @@ impl Engine {
 
     async fn spendings(&self, cx: &Cx) -> Result<Vec<Spending>> {
         let mut all = Vec::new();
-        for row in self.store.runs().await? {
+        for row in self.store.runs().await?.iter().cloned() {
             let spec = row.spec;
             let status = row.status.map(|s| (s.created, s.state.is_over(), s.rate, s.so_far));
             let (spent, mut promised, unknown) = this_month(cx, status, &spec.machine, spec.curfew);
@@ -169,7 +169,7 @@ impl Engine {
             let (owner, project, intent) = (spec.owner, spec.project, spec.intent);
             all.push(Spending { owner, project, intent, spent, promised, unknown });
         }
-        for row in self.store.endpoints().await? {
+        for row in self.store.endpoints().await?.iter().cloned() {
             let spec = row.spec;
             let status = row.status.map(|s| (s.created, s.state.is_over(), s.rate, s.so_far));
             let (spent, promised, unknown) = this_month(cx, status, &spec.machine, spec.curfew);

@@ -214,7 +214,7 @@ impl Engine {
         if now {
             self.refresh_endpoints(cx, &Due::all()).await?;
         }
-        Ok(self.store.endpoints().await?.into_iter().map(|row| self.endpoint_view(row)).collect())
+        Ok(self.store.endpoints().await?.iter().map(|row| self.endpoint_view(row.clone())).collect())
     }
 
     /// One endpoint, asked for now.
@@ -303,7 +303,7 @@ impl Engine {
 
     pub(crate) async fn refresh_endpoints(&self, cx: &Cx, due: &Due) -> Result<()> {
         let known: std::collections::HashSet<EndpointId> =
-            self.store.endpoints().await?.into_iter().map(|r| r.spec.id).collect();
+            self.store.endpoints().await?.iter().map(|r| r.spec.id.clone()).collect();
         for provider in self.providers().iter().filter(|p| due.adopts(p.cloud(), p.account())) {
             let Some(serving) = provider.serving() else { continue };
             let found = serving.list(cx).await;
@@ -317,10 +317,10 @@ impl Engine {
                     .await?;
             }
         }
-        for row in self.store.endpoints().await? {
+        for row in self.store.endpoints().await?.iter() {
             let due = due.is_due(&row.cloud, &row.account);
             if due && !row.status.as_ref().is_some_and(|s| s.state.is_over()) {
-                self.refresh_endpoint(cx, row).await?;
+                self.refresh_endpoint(cx, row.clone()).await?;
             }
         }
         Ok(())

@@ -49,9 +49,9 @@ struct CurfewToml {
 impl Engine {
     /// Reads on in the logs of all runs that need it. What fails is tried again at the next turn.
     pub(crate) async fn follow_logs(&self, cx: &Cx, due: &crate::pace::Due) -> Result<()> {
-        for row in self.store.runs().await? {
+        for row in self.store.runs().await?.iter() {
             if due.is_due(&row.cloud, &row.account) {
-                self.follow_log(cx, &row).await;
+                self.follow_log(cx, row).await;
             }
         }
         Ok(())

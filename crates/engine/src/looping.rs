@@ -100,7 +100,7 @@ impl Engine {
         let now = cx.now();
         let due =
             |c: Option<&curfew_core::Curfew>| c.is_some_and(|c| c.enforcer == Enforcer::OnlyWhileOn && c.is_due(now));
-        for row in self.store.runs().await? {
+        for row in self.store.runs().await?.iter() {
             let Some(status) = &row.status else { continue };
             if !status.state.is_over() && due(status.curfew.as_ref()) && !self.keys_rest(now, &row.cloud, &row.account)
             {
@@ -109,7 +109,7 @@ impl Engine {
                 goes_on(stopped)?;
             }
         }
-        for row in self.store.endpoints().await? {
+        for row in self.store.endpoints().await?.iter() {
             let Some(status) = &row.status else { continue };
             if !status.state.is_over() && due(status.curfew.as_ref()) && !self.keys_rest(now, &row.cloud, &row.account)
             {
@@ -234,7 +234,7 @@ impl Told {
                     let _ = events.send(Event::CurfewSoon { what, id: id.to_owned(), says });
                 }
             };
-        for row in engine.store.runs().await? {
+        for row in engine.store.runs().await?.iter() {
             let Some(status) = &row.status else { continue };
             let id = row.spec.id.to_string();
             if status.state.is_over() {
@@ -252,7 +252,7 @@ impl Told {
                 running.insert(id, status.created);
             }
         }
-        for row in engine.store.endpoints().await? {
+        for row in engine.store.endpoints().await?.iter() {
             let Some(status) = row.status.as_ref().filter(|s| !s.state.is_over()) else { continue };
             soon("endpoint", row.spec.id.as_str(), row.spec.id.as_str(), status.curfew.as_ref(), &mut self.soon);
         }

@@ -49,10 +49,9 @@ impl Engine {
             let (last, count) = seen.get(&account).copied().unwrap_or((Timestamp::MIN, 0));
             // A clock that was set back must not stop the looks.
             let due = last == Timestamp::MIN || now.duration_since(last) >= every || last > now;
-            // What is looked at each turn is cheap to ask.
-            let cheap = every.as_secs() <= 1;
-            if due || cheap {
-                if cheap || count.is_multiple_of(ADOPT_EVERY) {
+            // What is looked at each turn is due, however short the last turn was.
+            if due || every.as_secs() <= 1 {
+                if count.is_multiple_of(ADOPT_EVERY) {
                     adopts.insert(account.clone());
                 }
                 seen.insert(account.clone(), (now, count.wrapping_add(1)));

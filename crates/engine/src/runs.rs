@@ -204,8 +204,8 @@ impl Engine {
             self.refresh_runs(cx, &Due::all()).await?;
         }
         let mut views = Vec::new();
-        for row in self.store.runs().await? {
-            views.push(self.view(row).await?);
+        for row in self.store.runs().await?.iter() {
+            views.push(self.view(row.clone()).await?);
         }
         Ok(views)
     }
@@ -289,9 +289,9 @@ impl Engine {
 
     pub(crate) async fn refresh_runs(&self, cx: &Cx, due: &Due) -> Result<()> {
         self.adopt_runs(cx, due).await?;
-        for row in self.store.runs().await? {
+        for row in self.store.runs().await?.iter() {
             if due.is_due(&row.cloud, &row.account) && !row.status.as_ref().is_some_and(|s| s.state.is_over()) {
-                self.refresh_run(cx, row).await?;
+                self.refresh_run(cx, row.clone()).await?;
             }
         }
         Ok(())
@@ -299,7 +299,8 @@ impl Engine {
 
     /// Runs that the provider has and the store does not (a store that was lost or replaced) are taken in again.
     async fn adopt_runs(&self, cx: &Cx, due: &Due) -> Result<()> {
-        let known: std::collections::HashSet<RunId> = self.store.runs().await?.into_iter().map(|r| r.spec.id).collect();
+        let known: std::collections::HashSet<RunId> =
+            self.store.runs().await?.iter().map(|r| r.spec.id.clone()).collect();
         for provider in self.providers().iter().filter(|p| due.adopts(p.cloud(), p.account())) {
             let Some(training) = provider.training() else { continue };
             let found = training.list(cx).await;

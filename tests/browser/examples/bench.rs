@@ -3,32 +3,55 @@
 //!
 //! - `curfew serve`: from starting the process to the whole first page.
 //! - The window: from starting the process to WebKit's first contentful paint of the panel.
-//! - Idle, hidden in the tray, on Today and on the run's page: processor time and memory (PSS) of the window's processes,
+//! - Idle, in the tray, on Today and on the run's page: processor time and memory (PSS) of the window's processes,
 //!   WebKit's included, over a minute in which a run prints its loss five times a second. The run and its supervisor are
 //!   not counted.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use curfew_browser_tests::{Desktop, Home, Options, Process, eventually, eventually_some, program};
+use curfew_browser_tests::{Desktop, Home, Options, Process, close_window, eventually, program};
 
 /// A script that trains until it is told to stop.
 const ENDLESS: &str = "import time\nstep = 0\nwhile True:\n    step += 1\n    print(f'step {step} loss={1 / step:.4f}', flush=True)\n    time.sleep(0.2)\n";
 const STARTS: usize = 11;
 const IDLE: Duration = Duration::from_mins(1);
+/// When a run is no longer young to its page (ui/static/chart.js), and some more.
+const LATER: Duration = Duration::from_secs(150);
 
 #[tokio::main]
 async fn main() {
     println!("| what | goal | median | least | most |\n|---|---|---|---|---|");
-    row("`curfew serve` to its first page", "–", "ms", serve().await);
-    row("window to first paint", "400 ms", "ms", paint().await);
-    for (name, path) in [("in the tray", "--hidden"), ("Today", "/"), ("the run's page", "")] {
-        let idle = idle(path).await;
-        row(&format!("idle, {name}: processor"), "0.5 %", "%", vec![idle.percent]);
-        row(&format!("idle, {name}: memory (PSS)"), "150 MB", "MB", vec![idle.megabytes]);
-        for (process, megabytes) in idle.parts {
-            row(&format!("– of it {process}"), "", "MB", vec![megabytes]);
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wants = |part: &str| asked.is_empty() || asked.iter().any(|a| a == part);
+    if wants("serve") {
+        row("`curfew serve` to its first page", "–", "ms", serve().await);
+    }
+    if wants("paint") {
+        row("window to first paint", "400 ms", "ms", paint().await);
+    }
+    let places = [
+        ("tray", "in the tray since its start", At::Start),
+        ("closed", "in the tray, its window closed", At::Closed),
+        ("today", "Today", At::Today),
+        ("run", "the page of a young run", At::Run),
+        ("later", "the page of a run that is minutes old", At::Later),
+    ];
+    for (_, name, at) in places.into_iter().filter(|(part, ..)| wants(part)) {
+        let Idle { parts } = idle(at).await;
+        row(&format!("idle, {name}: processor"), "0.5 %", "%", vec![parts.iter().map(|part| part.percent).sum()]);
+        for part in &parts {
+            row(&format!("– of it {}", part.name), "", "%", vec![part.percent]);
+        }
+        row(
+            &format!("idle, {name}: memory (PSS)"),
+            "150 MB",
+            "MB",
+            vec![parts.iter().map(|part| part.megabytes).sum()],
+        );
+        for part in &parts {
+            row(&format!("– of it {}", part.name), "", "MB", vec![part.megabytes]);
         }
     }
 }
@@ -108,14 +131,32 @@ fn timed(room: &Path) -> (PathBuf, PathBuf) {
     (script, began)
 }
 
+/// Where the window is while it idles.
+#[derive(Clone, Copy)]
+enum At {
+    /// In the tray since its start.
+    Start,
+    /// In the tray, after the run's page was looked at and closed.
+    Closed,
+    Today,
+    Run,
+    /// The run's page, once the run is some minutes old.
+    Later,
+}
+
 struct Idle {
+    parts: Vec<Part>,
+}
+
+/// What one process takes.
+struct Part {
+    name: String,
     percent: f64,
     megabytes: f64,
-    parts: Vec<(String, f64)>,
 }
 
 /// What the window takes while a run trains and nobody touches it.
-async fn idle(path: &str) -> Idle {
+async fn idle(at: At) -> Idle {
     let desktop = Desktop::new().await;
     let _tray = desktop.bus.tray(true).await;
     let folder = desktop.home.path().join("endless");
@@ -131,59 +172,48 @@ async fn idle(path: &str) -> Idle {
     })
     .await;
     let mut options = Options::new(program("CURFEW_DESKTOP_BIN"));
-    let path = if path.is_empty() { format!("/runs/{id}") } else { path.to_owned() };
-    let hidden = path == "--hidden";
-    options.arguments = vec![path];
+    let first = match at {
+        At::Start => "--hidden".to_owned(),
+        At::Run | At::Later | At::Closed => format!("/runs/{id}"),
+        At::Today => "/".to_owned(),
+    };
+    options.arguments = vec![first];
     // Without WebDriver, as a person starts it.
     let window = desktop.start(&options, "idle.log");
-    eventually_some("the window's pages", async || {
-        let tree = tree(window.id());
-        (hidden || tree.iter().any(|&pid| name(pid).contains("WebKitWebProces"))).then_some(())
-    })
-    .await;
+    let pages = || window.tree().iter().filter(|(_, name)| name.starts_with("WebKitWebProces")).count();
+    if !matches!(at, At::Start) {
+        eventually("the window's pages", async || pages() > 0).await;
+    }
+    if matches!(at, At::Closed) {
+        let title = format!("{} · Curfew", folder.rsplit('/').next().unwrap_or_default());
+        close_window(&title).await;
+        eventually("the pages to be put away", async || pages() == 0).await;
+    }
     // Its start is measured elsewhere.
-    tokio::time::sleep(Duration::from_secs(15)).await;
-    let before = (Instant::now(), ticks(&tree(window.id())));
+    tokio::time::sleep(if matches!(at, At::Later) { LATER } else { Duration::from_secs(15) }).await;
+    let before = (Instant::now(), ticks(&window.tree()));
     tokio::time::sleep(IDLE).await;
-    let pids = tree(window.id());
-    let used = (ticks(&pids) - before.1) / 100.0;
-    let percent = used / before.0.elapsed().as_secs_f64() * 100.0;
-    let parts: Vec<(String, f64)> = pids.iter().map(|&pid| (name(pid), pss_megabytes(pid))).collect();
-    Idle { percent, megabytes: parts.iter().map(|(_, m)| m).sum(), parts }
-}
-
-/// A process and its descendants. Supervisors are of a session of their own and not among them.
-fn tree(root: u32) -> Vec<u32> {
-    let out = Command::new("ps").args(["-e", "-o", "pid=,ppid=,sid="]).output().expect("ps is there");
-    let all: Vec<[u32; 3]> = String::from_utf8_lossy(&out.stdout)
-        .lines()
-        .filter_map(|line| {
-            let numbers: Vec<u32> = line.split_whitespace().filter_map(|n| n.parse().ok()).collect();
-            numbers.try_into().ok()
+    let tree = window.tree();
+    let elapsed = before.0.elapsed().as_secs_f64();
+    let used = |pid: &u32, ticks: f64| ticks - before.1.get(pid).copied().unwrap_or(0.0);
+    let parts: Vec<Part> = ticks(&tree)
+        .iter()
+        .map(|(pid, now)| {
+            let name = tree.iter().find(|(of, _)| of == pid).map(|(_, name)| name.clone()).unwrap_or_default();
+            Part { name, percent: used(pid, *now) / elapsed, megabytes: pss_megabytes(*pid) }
         })
         .collect();
-    let mut pids = vec![root];
-    let mut at = 0;
-    while at < pids.len() {
-        let parent = pids[at];
-        pids.extend(all.iter().filter(|p| p[1] == parent).map(|p| p[0]));
-        at += 1;
-    }
-    pids
+    Idle { parts }
 }
 
-fn name(pid: u32) -> String {
-    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
-}
-
-/// Hundredths of a second of processor time, as Linux counts them (USER_HZ is 100).
-fn ticks(pids: &[u32]) -> f64 {
-    let of = |pid: &u32| {
+/// Hundredths of a second of processor time by process, as Linux counts them (USER_HZ is 100).
+fn ticks(tree: &[(u32, String)]) -> BTreeMap<u32, f64> {
+    let of = |pid: u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
+        Some((pid, fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?))
     };
-    pids.iter().filter_map(of).sum()
+    tree.iter().filter_map(|(pid, _)| of(*pid)).collect()
 }
 
 /// Memory that is a process's own plus its share of what it shares, in MB.

@@ -130,6 +130,20 @@ pub fn windows() -> Vec<String> {
     String::from_utf8_lossy(&out.stdout).lines().filter_map(title).collect()
 }
 
+/// The width and height of the window of this title, if it is on the screen.
+///
+/// # Panics
+/// Without wmctrl, which `./test` installs.
+pub fn size_of(title: &str) -> Option<(u32, u32)> {
+    let out = Command::new("wmctrl").arg("-lG").output().expect("wmctrl is there; ./test installs it");
+    String::from_utf8_lossy(&out.stdout).lines().find_map(|line| {
+        // Number, desktop, left, top, width, height, host, title.
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let named = words.get(7..)?.join(" ") == title;
+        named.then(|| Some((words[4].parse().ok()?, words[5].parse().ok()?)))?
+    })
+}
+
 /// Waits until a window of this title is on the screen, or is not.
 pub async fn window_on_screen(title: &str, wanted: bool) {
     let what = format!("the window “{title}” {}", if wanted { "on the screen" } else { "gone from the screen" });

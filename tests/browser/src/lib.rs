@@ -30,7 +30,7 @@ mod standin;
 
 pub use bus::{Item, Noted, NotificationServer, SessionBus, TrayHost};
 pub use chromium::chromium;
-pub use desktop::{Desktop, Options, close_window, type_keys, window_on_screen, windows};
+pub use desktop::{Desktop, Options, close_window, size_of, type_keys, window_on_screen, windows};
 pub use page::{Look, Page};
 pub use process::{Process, eventually, eventually_some};
 pub use serve::{Home, Served};

@@ -16,6 +16,17 @@ use crate::driver::{Driver, Extra};
 use crate::process::{DEADLINE, LOOK, eventually, eventually_some};
 use crate::{chromium, screenshots};
 
+/// Draws frames for two seconds in which nothing is to be seen.
+const FRAMES: &str = "const root = document.documentElement;
+let left = 120;
+const frame = () => {
+    left -= 1;
+    root.style.opacity = left % 2 ? '0.999' : '1';
+    if (left > 0) requestAnimationFrame(frame);
+    else root.removeAttribute('style');
+};
+requestAnimationFrame(frame);";
+
 /// The key in which WebDriver hands over an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -309,7 +320,11 @@ impl Page {
                 let data = data["data"].as_str().expect("a screenshot has data");
                 base64::prelude::BASE64_STANDARD.decode(data).expect("a screenshot is base64")
             }
-            Kind::WebKit(_) => self.client.screenshot().await.expect("the window can be drawn"),
+            Kind::WebKit(_) => {
+                // WebKit takes its picture with the next frame, and a page in which nothing changes draws none.
+                self.js(FRAMES).await;
+                self.client.screenshot().await.expect("the window can be drawn")
+            }
         };
         let path = screenshots().join(format!("{name}.png"));
         std::fs::write(&path, bytes).expect("a screenshot can be kept");

@@ -66,6 +66,28 @@ impl Process {
         self.child.id()
     }
 
+    /// It and its descendants, by process id and name. What has made itself a session of its own (a supervisor) is among
+    /// them as long as its parent lives.
+    pub fn tree(&self) -> Vec<(u32, String)> {
+        let out = Command::new("ps").args(["-e", "-o", "pid=,ppid=,comm="]).output().expect("ps is there");
+        let all: Vec<(u32, u32, String)> = String::from_utf8_lossy(&out.stdout)
+            .lines()
+            .filter_map(|line| {
+                let mut words = line.split_whitespace();
+                Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?.to_owned()))
+            })
+            .collect();
+        let mut tree: Vec<(u32, String)> =
+            all.iter().filter(|(pid, ..)| *pid == self.id()).map(|(pid, _, name)| (*pid, name.clone())).collect();
+        let mut at = 0;
+        while at < tree.len() {
+            let parent = tree[at].0;
+            tree.extend(all.iter().filter(|(_, p, _)| *p == parent).map(|(pid, _, name)| (*pid, name.clone())));
+            at += 1;
+        }
+        tree
+    }
+
     /// Its exit status, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child can be waited for")

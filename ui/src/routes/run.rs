@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 const METRICS: usize = 60;
 /// As money by the month is told everywhere.
 const MONTH: jiff::SignedDuration = jiff::SignedDuration::from_hours(730);
-/// How often the page's wait looks at the run's files.
-const LOOK: Duration = Duration::from_millis(60);
+/// How often the page's wait looks at the run's files. The page asks once a second; its chart has a wait of its own.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Where a run's page is: the store's cursor, and the state of the run's files, which grow without the store's knowing.
 fn place(cursor: &str, files: &str) -> String {

@@ -50,22 +50,20 @@ const LOOK: Duration = Duration::from_millis(60);
 /// How long a wait lasts at most.
 const WAIT: Duration = Duration::from_secs(25);
 
-/// The curves that are drawn large. `&after=VERSION`; 204: nothing new since. With `&wait=on` it is waited for news, and
-/// the answer holds none of them: 200 says that there are some.
+/// The curves that are drawn large. `&after=VERSION`; 204: nothing new since. With `&wait=on` it is waited for news.
 pub(crate) async fn json(State(app): State<App>, Path(run): Path<String>, Query(query): Query) -> Answer {
     let run: RunId = id(&run, "find the run")?;
     let after = query.get("after").map(str::to_owned);
     if query.on("wait") {
         let folder = app.engine().home().series(&run);
         let end = Instant::now() + WAIT;
-        let seen = after.unwrap_or_default();
-        while Instant::now() < end {
-            if version(&folder) != seen {
-                return Ok(StatusCode::OK.into_response());
+        let seen = after.as_deref().unwrap_or_default();
+        while version(&folder) == seen {
+            if Instant::now() >= end {
+                return Ok(StatusCode::NO_CONTENT.into_response());
             }
             tokio::time::sleep(LOOK).await;
         }
-        return Ok(StatusCode::NO_CONTENT.into_response());
     }
     Ok(match chart(app.engine().home(), &run, asked(&query), after).await? {
         Some(chart) => Json(chart).into_response(),

@@ -202,8 +202,8 @@ impl Engine {
                 job.trial = Some(trial);
             }
         }
-        for row in self.store.runs().await? {
-            let Some(status) = row.status.filter(|s| s.state == RunState::Completed) else { continue };
+        for row in self.store.runs().await?.iter() {
+            let Some(status) = row.status.as_ref().filter(|s| s.state == RunState::Completed) else { continue };
             let (Some(from), Some(to)) = (status.started, status.ended) else { continue };
             let same = Same::of_run(&row.spec);
             let job = jobs.entry(same.clone()).or_insert_with(|| new(&same, to));

@@ -29,6 +29,7 @@ pub enum JournalMode {
 pub(crate) struct Store {
     conn: Arc<Mutex<Connection>>,
     mode: JournalMode,
+    known: Arc<Mutex<rows::Known>>,
 }
 
 impl Store {
@@ -51,10 +52,18 @@ impl Store {
         if check != "ok" {
             return Err(corrupt(check).with("store", path.display()));
         }
-        Ok(Self { conn: Arc::new(Mutex::new(conn)), mode })
+        Ok(Self { conn: Arc::new(Mutex::new(conn)), mode, known: Arc::default() })
     }
     pub(crate) fn mode(&self) -> JournalMode {
         self.mode
+    }
+    /// Runs a read of one row here and now, where it takes microseconds: nobody else has the connection, and a reader
+    /// waits for no writer. `None`: it has to be called.
+    fn glance<T>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Option<T> {
+        if self.mode != JournalMode::Wal {
+            return None;
+        }
+        f(&*self.conn.try_lock().ok()?).ok()
     }
     /// Runs `f` on a blocking thread.
     pub(crate) async fn call<T: Send + 'static>(

@@ -9,6 +9,7 @@ use curfew_core::{AccountId, CloudId, EndpointId, Error, ErrorKind, IntentId, La
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::{Serialize, de::DeserializeOwned};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A run as the store knows it.
 #[derive(Debug, Clone)]
@@ -56,6 +57,17 @@ fn text<T: Serialize>(value: &T) -> Result<String> {
     })
 }
 
+/// A list and the number of the change that it was read at.
+type Listed<T> = Option<(i64, Arc<Vec<T>>)>;
+
+/// What was last read of the lists.
+#[derive(Default)]
+pub(super) struct Known {
+    runs: Listed<RunRow>,
+    endpoints: Listed<EndpointRow>,
+}
+
+const SEQ: &str = "SELECT seq FROM changes";
 const BUMP: &str = "UPDATE changes SET seq = seq + 1";
 
 fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
@@ -96,11 +108,40 @@ impl Store {
         })
         .await
     }
-    pub(crate) async fn runs(&self) -> Result<Vec<RunRow>> {
-        self.call("read the runs", |c| {
-            c.prepare_cached("SELECT cloud, account, native, spec, status, lab FROM runs ORDER BY created_ms DESC, id")?
-                .query_map([], run_row)?
-                .collect()
+    /// All runs, newest first. Read anew only when the store has changed: the loop asks several times a second.
+    pub(crate) async fn runs(&self) -> Result<Arc<Vec<RunRow>>> {
+        self.listed(
+            "read the runs",
+            |known| &mut known.runs,
+            "SELECT cloud, account, native, spec, status, lab FROM runs ORDER BY created_ms DESC, id",
+            run_row,
+        )
+        .await
+    }
+    /// A list as it was read last, if nothing has changed since, else as it is.
+    async fn listed<T: Send + Sync + 'static>(
+        &self,
+        operation: &'static str,
+        of: fn(&mut Known) -> &mut Listed<T>,
+        query: &'static str,
+        row: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Arc<Vec<T>>> {
+        // A panic elsewhere leaves a list whole: it is put in at once.
+        let lock = |known: &Mutex<Known>| of(&mut known.lock().unwrap_or_else(PoisonError::into_inner)).clone();
+        let seq = self.seq().await?;
+        if let Some((_, rows)) = lock(&self.known).filter(|(at, _)| *at == seq) {
+            return Ok(rows);
+        }
+        let known = self.known.clone();
+        self.call(operation, move |c| {
+            // One view of both, so that the list is not newer than its number.
+            let tx = c.transaction()?;
+            let seq = tx.query_row(SEQ, [], |r| r.get(0))?;
+            let rows = tx.prepare_cached(query)?.query_map([], row)?.collect::<rusqlite::Result<Vec<T>>>()?;
+            tx.commit()?;
+            let rows = Arc::new(rows);
+            *of(&mut known.lock().unwrap_or_else(PoisonError::into_inner)) = Some((seq, rows.clone()));
+            Ok(rows)
         })
         .await
     }
@@ -138,14 +179,14 @@ impl Store {
         })
         .await
     }
-    pub(crate) async fn endpoints(&self) -> Result<Vec<EndpointRow>> {
-        self.call("read the endpoints", |c| {
-            c.prepare_cached(
-                "SELECT cloud, account, native, spec, status, lab FROM endpoints ORDER BY created_ms DESC, id",
-            )?
-            .query_map([], endpoint_row)?
-            .collect()
-        })
+    /// All endpoints, newest first; as [`Store::runs`].
+    pub(crate) async fn endpoints(&self) -> Result<Arc<Vec<EndpointRow>>> {
+        self.listed(
+            "read the endpoints",
+            |known| &mut known.endpoints,
+            "SELECT cloud, account, native, spec, status, lab FROM endpoints ORDER BY created_ms DESC, id",
+            endpoint_row,
+        )
         .await
     }
     pub(crate) async fn endpoint(&self, id: &EndpointId) -> Result<Option<EndpointRow>> {
@@ -289,7 +330,11 @@ impl Store {
 
     /// The change counter that every process of this home sees.
     pub(crate) async fn seq(&self) -> Result<i64> {
-        self.call("read the store", |c| c.prepare_cached("SELECT seq FROM changes")?.query_row([], |r| r.get(0))).await
+        let read = |c: &rusqlite::Connection| c.prepare_cached(SEQ)?.query_row([], |r| r.get(0));
+        if let Some(seq) = self.glance(read) {
+            return Ok(seq);
+        }
+        self.call("read the store", move |c| read(c)).await
     }
 
     async fn change(

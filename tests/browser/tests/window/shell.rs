@@ -1,7 +1,8 @@
 //! The window's own promises, tried on the shell alone (src-tauri/examples/shell.rs): no engine, no cloud.
 
 use curfew_browser_tests::{
-    Desktop, Look, Options, Page, close_window, eventually, eventually_some, program, type_keys, window_on_screen,
+    Desktop, Look, Options, Page, Process, close_window, eventually, eventually_some, program, size_of, type_keys,
+    window_on_screen, windows,
 };
 use serde_json::json;
 
@@ -132,6 +133,7 @@ async fn with_a_tray_closing_hides_and_the_tray_brings_back() {
     page.fill("Say", "half filled").await;
     close_window("Shell").await;
     window_on_screen("Shell", false).await;
+    // What is typed and not sent is not lost: the page is only hidden.
     tray.choose("Open Curfew").await;
     window_on_screen("Shell", true).await;
     assert_eq!(page.js("return document.querySelector('input').value").await, "half filled");
@@ -139,6 +141,51 @@ async fn with_a_tray_closing_hides_and_the_tray_brings_back() {
     tray.choose("Quit…").await;
     left(&desktop).await;
     page.abandon();
+}
+
+/// WebKit's processes that show pages.
+fn page_processes(process: &Process) -> usize {
+    process.tree().iter().filter(|(_, name)| name.starts_with("WebKitWebProces")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_tray_webkit_is_ended_and_the_page_comes_back() {
+    let desktop = Desktop::new().await;
+    let tray = desktop.bus.tray(true).await;
+    runs(&desktop, "nothing billed", &[("iris", "/here/iris", false)]);
+    // Without WebDriver, which would hold what it has opened.
+    let process = desktop.start(&shell(), "away.log");
+    tray.icon().await;
+    window_on_screen("Shell", true).await;
+    tray.menu_with("the run in the menu", |menu| menu.iter().any(|i| i.label == "iris")).await;
+    tray.choose("iris").await;
+    window_on_screen("iris", true).await;
+    let resize = ["search", "--sync", "--onlyvisible", "--name", "^iris$", "windowsize", "--sync", "1111", "777"];
+    type_keys(&resize);
+    assert!(page_processes(&process) > 0);
+
+    close_window("iris").await;
+    window_on_screen("iris", false).await;
+    eventually("WebKit's pages to be ended", async || page_processes(&process) == 0).await;
+
+    // The same page, at the same size.
+    tray.choose("Open Curfew").await;
+    window_on_screen("iris", true).await;
+    assert!(page_processes(&process) > 0);
+    eventually("the size that it had", async || size_of("iris") == Some((1111, 777))).await;
+
+    // What is asked for comes first.
+    close_window("iris").await;
+    eventually("WebKit's pages to be ended again", async || page_processes(&process) == 0).await;
+    let mut second = shell();
+    second.arguments = vec!["/here/there".to_owned()];
+    assert!(desktop.start(&second, "second.log").end().await.success());
+    window_on_screen("there", true).await;
+    assert_eq!(windows().len(), 1, "{:?}", windows());
+    close_window("there").await;
+    eventually("WebKit's pages to be ended for good", async || page_processes(&process) == 0).await;
+    tray.choose("Quit…").await;
+    left(&desktop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,11 +211,11 @@ async fn without_a_tray_closing_asks() {
     close_window("Shell").await;
     page.other_window().await;
     page.click("Keep in background").await;
-    page.last_window().await;
     window_on_screen("Shell", false).await;
     let mut second = desktop.start(&shell(), "second.log");
     assert!(second.end().await.success());
     window_on_screen("Shell", true).await;
+    page.last_window().await;
     close_window("Shell").await;
     page.other_window().await;
     page.click_to_leave("Quit").await;
@@ -319,9 +366,10 @@ async fn hidden_needs_a_tray() {
 
     let desktop = Desktop::new().await;
     let tray = desktop.bus.tray(true).await;
-    let _process = desktop.start(&hidden, "hidden.log");
+    let process = desktop.start(&hidden, "hidden.log");
     tray.icon().await;
     window_on_screen("Shell", false).await;
+    assert_eq!(page_processes(&process), 0);
     tray.choose("Open Curfew").await;
     window_on_screen("Shell", true).await;
 }
