@@ -82,18 +82,20 @@ impl Inner {
     /// The same, read at most twice a minute: a sweep asks for each endpoint.
     pub(crate) async fn attached_of_late(&self, cx: &Cx, region: &RegionName) -> Result<Attached> {
         const LATE: SignedDuration = SignedDuration::from_secs(30);
-        if let Some((at, found)) = self.known.lock().await.attached.get(region)
-            && cx.now().duration_since(*at).abs() < LATE
+        let known = self.known.attached.lock().expect("nothing panics while it is held").get(region).cloned();
+        if let Some((at, found)) = known
+            && cx.now().duration_since(at).abs() < LATE
         {
-            return Ok(found.clone());
+            return Ok(found);
         }
         let found = self.attached(cx, region).await?;
-        self.known.lock().await.attached.insert(region.clone(), (cx.now(), found.clone()));
+        let entry = (cx.now(), found.clone());
+        self.known.attached.lock().expect("nothing panics while it is held").insert(region.clone(), entry);
         Ok(found)
     }
 
-    pub(crate) async fn forget_attached(&self, region: &RegionName) {
-        self.known.lock().await.attached.remove(region);
+    pub(crate) fn forget_attached(&self, region: &RegionName) {
+        self.known.attached.lock().expect("nothing panics while it is held").remove(region);
     }
 
     /// Removes what hangs on one endpoint.

@@ -34,21 +34,26 @@ pub(crate) struct Inner {
     pub tried: Tried,
     clients: Mutex<HashMap<RegionName, Arc<Clients>>>,
     /// What was found out once and does not change: the role is this one.
-    pub known: tokio::sync::Mutex<Known>,
+    pub known: Known,
     looks: Mutex<HashMap<RegionName, Arc<tokio::sync::Mutex<Look>>>>,
     /// Records of runs and endpoints, which never change once written.
     pub records: Mutex<HashMap<String, Arc<str>>>,
     pub traffic: Mutex<crate::traffic::Seen>,
 }
 
+/// Each behind a lock of its own, which is held while AWS is asked, so that two who want the same ask once, and nobody
+/// waits for what somebody else wants.
 #[derive(Default)]
 pub(crate) struct Known {
-    pub role: Option<String>,
-    pub attached: HashMap<RegionName, (curfew_core::Timestamp, crate::attached::Attached)>,
-    pub quotas: HashMap<RegionName, (curfew_core::Timestamp, Arc<std::collections::BTreeMap<String, f64>>)>,
+    pub role: tokio::sync::Mutex<Option<String>>,
+    pub attached: Mutex<HashMap<RegionName, (curfew_core::Timestamp, crate::attached::Attached)>>,
+    pub quotas: Mutex<HashMap<RegionName, Arc<tokio::sync::Mutex<Option<Quotas>>>>>,
     /// The bucket that the environment names, with its region.
-    pub named: Option<InRegion>,
+    pub named: tokio::sync::Mutex<Option<InRegion>>,
 }
+
+/// Applied quotas by name, and when they were read.
+pub(crate) type Quotas = (curfew_core::Timestamp, Arc<std::collections::BTreeMap<String, f64>>);
 
 /// Which buckets of ours are there in a region.
 #[derive(Default)]
@@ -109,7 +114,7 @@ impl Aws {
             account,
             home,
             clients: Mutex::default(),
-            known: tokio::sync::Mutex::default(),
+            known: Known::default(),
             looks: Mutex::default(),
             records: Mutex::default(),
             traffic: Mutex::default(),

@@ -11,9 +11,14 @@ use jiff::SignedDuration;
 pub(crate) const REQUESTS: &str = "AWS/SageMaker";
 pub(crate) const MACHINES: &str = "/aws/sagemaker/Endpoints";
 
-/// One metric.
+/// Metrics of one call (CloudWatch's limit). It is paid by the metric, however many calls there are.
+const MOST: usize = 500;
+
+/// One metric of one variant of an endpoint; CloudWatch finds it by both alone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
+    pub endpoint: &'a str,
+    pub variant: &'a str,
     pub namespace: &'a str,
     pub metric: &'a str,
     /// `Sum`, `Average`, `Maximum`, `p50`.
@@ -45,25 +50,39 @@ impl Series {
 }
 
 impl Inner {
-    /// One series for each of `asks`, in their order. CloudWatch finds a metric only by all of its `dimensions`.
+    /// One series for each of `asks`, in their order, by as few calls as they fit into.
     pub(crate) async fn metrics(
         &self,
         cx: &Cx,
         region: &RegionName,
-        dimensions: &[(&str, &str)],
+        asks: &[Ask<'_>],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Series>> {
+        let mut all = Vec::with_capacity(asks.len());
+        for some in asks.chunks(MOST) {
+            all.extend(self.metrics_at_once(cx, region, some, from, to).await?);
+        }
+        Ok(all)
+    }
+
+    async fn metrics_at_once(
+        &self,
+        cx: &Cx,
+        region: &RegionName,
         asks: &[Ask<'_>],
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Series>> {
         let client = self.at(region).cloudwatch.clone();
-        let dimensions: Vec<Dimension> =
-            dimensions.iter().map(|(name, value)| Dimension::builder().name(*name).value(*value).build()).collect();
+        let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
         let queries: Vec<MetricDataQuery> = asks
             .iter()
             .enumerate()
             .map(|(i, ask)| {
                 let metric = Metric::builder().namespace(ask.namespace).metric_name(ask.metric);
-                let metric = metric.set_dimensions(Some(dimensions.clone())).build();
+                let metric = metric.dimensions(dimension("EndpointName", ask.endpoint));
+                let metric = metric.dimensions(dimension("VariantName", ask.variant)).build();
                 let stat = MetricStat::builder().metric(metric).period(ask.period).stat(ask.stat).build();
                 MetricDataQuery::builder().id(format!("m{i}")).metric_stat(stat).build()
             })

@@ -1,6 +1,7 @@
 //! Framework images: which one fits a script, and where a region keeps it. The lists are those of AWS's own Python SDK
 //! (assets/aws/README.md says which version).
 
+use curfew_core::provider::Caution;
 use curfew_core::{Error, Result, say};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -78,13 +79,7 @@ impl Image {
 }
 
 /// The image for a framework on a machine: the wished version, else the newest.
-pub(crate) fn pick(
-    framework: &str,
-    version: Option<&str>,
-    scope: &str,
-    gpu: bool,
-    region: &str,
-) -> Result<(Chosen, Image)> {
+pub(crate) fn pick(framework: &str, version: Option<&str>, scope: &str, gpu: bool, region: &str) -> Result<Chosen> {
     let processor = if gpu { "gpu" } else { "cpu" };
     let of_framework = || ALL.iter().filter(|i| i.framework == framework && i.scope == scope);
     if of_framework().next().is_none() {
@@ -106,14 +101,13 @@ pub(crate) fn pick(
         found.retain(|i| i.processor == processor);
     }
     let best = found.into_iter().max_by_key(|i| numbers(i.version)).expect("it was not empty");
-    let chosen = Chosen { framework: framework.to_owned(), version: best.version.to_owned(), uri: best.uri(region)? };
-    Ok((chosen, best.clone()))
+    Ok(Chosen { framework: framework.to_owned(), version: best.version.to_owned(), uri: best.uri(region)? })
 }
 
 /// The image that serves what `trained` trained: the same version, else the nearest that is not older, with a word on it.
 pub(crate) fn to_serve(trained: &Chosen, gpu: bool, region: &str) -> Result<(Chosen, Option<String>)> {
     let same = pick(&trained.framework, Some(&trained.version), INFERENCE, gpu, region);
-    if let Ok((chosen, _)) = same {
+    if let Ok(chosen) = same {
         return Ok((chosen, None));
     }
     let wanted = numbers(&trained.version);
@@ -123,7 +117,7 @@ pub(crate) fn to_serve(trained: &Chosen, gpu: bool, region: &str) -> Result<(Cho
     // The third number is AWS's own count or a mended fault: the newest of the same first two fits.
     let same = versions.iter().rev().find(|v| numbers(v).get(..2) == wanted.get(..2));
     let nearest = same.or_else(|| versions.iter().find(|v| numbers(v) >= wanted)).or(versions.last());
-    let (chosen, _) = pick(&trained.framework, nearest.copied(), INFERENCE, gpu, region)?;
+    let chosen = pick(&trained.framework, nearest.copied(), INFERENCE, gpu, region)?;
     let word = format!(
         "AWS has no image to serve {} {}; the nearest is {}.",
         trained.framework, trained.version, chosen.version
@@ -140,6 +134,27 @@ pub(crate) fn python(chosen: &Chosen, scope: &str) -> Option<String> {
     let digits = python.strip_prefix("py")?;
     let (major, minor) = digits.split_at_checked(1).filter(|(_, minor)| !minor.is_empty())?;
     Some(format!("{major}.{minor}"))
+}
+
+/// Until when AWS mends an image; `None`: it names no end.
+pub(crate) fn end_of_support(chosen: &Chosen, scope: &str) -> Option<jiff::civil::Date> {
+    let same = |i: &&Image| i.framework == chosen.framework && i.version == chosen.version && i.scope == scope;
+    ALL.iter().find(same)?.end_of_support
+}
+
+/// The word on an image that AWS no longer mends; nothing where no end is known.
+pub(crate) fn past_support(chosen: &Chosen, scope: &str, today: jiff::civil::Date) -> Option<Caution> {
+    let end = end_of_support(chosen, scope).filter(|end| *end < today)?;
+    let newest = ALL.iter().filter(|i| i.framework == chosen.framework && i.scope == scope);
+    let newest = newest.filter(|i| i.end_of_support.is_some_and(|end| end >= today)).max_by_key(|i| numbers(i.version));
+    let next = newest
+        .map_or_else(String::new, |i| format!(" {} is mended until {}.", i.version, i.end_of_support.unwrap_or(end)));
+    Some(Caution {
+        code: "image-support".into(),
+        says: format!("AWS no longer mends the image of {} {} (since {end}).", chosen.framework, chosen.version),
+        risk: format!("It may have known security faults.{next}"),
+        ask: false,
+    })
 }
 
 /// The numbers of a version, for comparing: "1.4-2-py312" is [1, 4, 2, 312].
@@ -183,7 +198,7 @@ mod tests {
     #[test]
     fn images_have_addresses() {
         let check = |framework: &str, version: Option<&str>, gpu: bool, expect: &str| {
-            let got = pick(framework, version, TRAINING, gpu, "us-east-1").map_or_else(|e| e.to_string(), |c| c.0.uri);
+            let got = pick(framework, version, TRAINING, gpu, "us-east-1").map_or_else(|e| e.to_string(), |c| c.uri);
             assert!(got.contains(expect), "{got}");
         };
         check(
@@ -212,6 +227,29 @@ mod tests {
         assert_eq!((same.version.as_str(), word), ("1.9-0", None));
         let (near, word) = to_serve(&trained("pytorch", "2.10.0"), false, "us-east-1").unwrap();
         assert!(near.version == "2.6.0" && word.is_some_and(|w| w.contains("pytorch 2.10.0")));
+    }
+
+    #[test]
+    fn images_past_support() {
+        let check = |framework: &str, version: &str, scope: &str, says: Option<&str>, risk: &str| {
+            let chosen = Chosen { framework: framework.into(), version: version.into(), uri: String::new() };
+            let got = past_support(&chosen, scope, "2026-11-26".parse().unwrap());
+            assert_eq!(got.as_ref().map(|c| c.says.as_str()), says);
+            assert!(got.is_none_or(|c| c.risk.contains(risk)));
+        };
+        let old = "AWS no longer mends the image of pytorch 2.9.0 (since 2026-10-15).";
+        check("pytorch", "2.9.0", TRAINING, Some(old), "2.10.0 is mended until 2027-01-21.");
+        let old = "AWS no longer mends the image of sklearn 1.4-2-py312 (since 2026-10-30).";
+        check("sklearn", "1.4-2-py312", INFERENCE, Some(old), "1.9-0 is mended until 2027-07-16.");
+        // No PyTorch that is still mended serves.
+        let old = "AWS no longer mends the image of pytorch 2.6.0 (since 2026-06-30).";
+        check("pytorch", "2.6.0", INFERENCE, Some(old), "faults.");
+        check("pytorch", "2.10.0", TRAINING, None, "");
+        check("sklearn", "1.9-0", TRAINING, None, "");
+        // AWS names no end: nothing is said, and nothing is promised.
+        check("sklearn", "1.2-1", TRAINING, None, "");
+        check("huggingface", "5.3.0", TRAINING, None, "");
+        check("own", "", TRAINING, None, "");
     }
 
     #[test]

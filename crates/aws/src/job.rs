@@ -261,15 +261,13 @@ pub(crate) fn machine(spec: &RunSpec) -> Result<&str> {
 }
 
 /// The image for a script.
-pub(crate) fn image(spec: &RunSpec, wish: &Wish, region: &RegionName) -> Result<(Chosen, Option<jiff::civil::Date>)> {
+pub(crate) fn image(spec: &RunSpec, wish: &Wish, region: &RegionName) -> Result<Chosen> {
     if let Some(uri) = &wish.uri {
-        let own = Chosen { framework: "own".into(), version: String::new(), uri: uri.clone() };
-        return Ok((own, None));
+        return Ok(Chosen { framework: "own".into(), version: String::new(), uri: uri.clone() });
     }
     let framework = wish.framework.as_deref().unwrap_or_else(|| images::framework_of(&spec.dir, &spec.entry));
     let gpu = machines::has_gpu(machine(spec)?);
-    let (chosen, image) = images::pick(framework, wish.version.as_deref(), images::TRAINING, gpu, region.as_str())?;
-    Ok((chosen, image.end_of_support))
+    images::pick(framework, wish.version.as_deref(), images::TRAINING, gpu, region.as_str())
 }
 
 /// How long it may run, in seconds: until its curfew, and not longer than its spending limit lasts.

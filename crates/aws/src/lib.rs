@@ -37,7 +37,7 @@ mod traffic;
 mod training;
 mod upload;
 
-pub use accounts::{Connections, Keys, Settings};
+pub use accounts::{Connections, Keys, Settings, SsoRole};
 pub use aws::Aws;
 
 /// What a call of ours needs: `s3:ListBucket` for `ListObjectsV2`, nothing (an empty text) for the one that AWS answers to

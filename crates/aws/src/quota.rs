@@ -133,14 +133,18 @@ impl Inner {
     /// The quotas, read at most every ten minutes: there are thousands of them, and a form asks at each key.
     async fn quotas_of_late(&self, cx: &Cx, region: &RegionName) -> Result<Arc<BTreeMap<String, f64>>> {
         const LATE: SignedDuration = SignedDuration::from_mins(10);
-        let mut known = self.known.lock().await;
-        if let Some((at, quotas)) = known.quotas.get(region)
+        let of_region = {
+            let mut all = self.known.quotas.lock().expect("nothing panics while it is held");
+            all.entry(region.clone()).or_default().clone()
+        };
+        let mut known = of_region.lock().await;
+        if let Some((at, quotas)) = &*known
             && cx.now().duration_since(*at).abs() < LATE
         {
             return Ok(quotas.clone());
         }
         let quotas = Arc::new(self.quotas(cx, region).await?);
-        known.quotas.insert(region.clone(), (cx.now(), quotas.clone()));
+        *known = Some((cx.now(), quotas.clone()));
         Ok(quotas)
     }
 

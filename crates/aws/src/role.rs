@@ -18,11 +18,11 @@ pub(crate) async fn find(inner: &Inner, cx: &Cx, region: &RegionName) -> Result<
     if let Some(role) = inner.settings.role.clone().or_else(|| inner.kept.notes().role) {
         return Ok(Some(role));
     }
-    let mut known = inner.known.lock().await;
-    if known.role.is_none() {
-        known.role = pick(all(inner, cx, region).await?);
+    let mut known = inner.known.role.lock().await;
+    if known.is_none() {
+        *known = pick(all(inner, cx, region).await?);
     }
-    Ok(known.role.clone())
+    Ok(known.clone())
 }
 
 /// The role's ARN; ours is created where there is none.
@@ -31,7 +31,7 @@ pub(crate) async fn ensure(inner: &Inner, cx: &Cx, region: &RegionName) -> Resul
         return Ok(role);
     }
     let arn = create(inner, cx, region).await?;
-    inner.known.lock().await.role = Some(arn.clone());
+    *inner.known.role.lock().await = Some(arn.clone());
     Ok(arn)
 }
 

@@ -9,7 +9,9 @@ use curfew_core::{Cx, Error, ErrorKind, Progress, Result};
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// From here on in parts. S3's least part is 5 MiB.
 const IN_PARTS_FROM: u64 = 32 << 20;
@@ -19,31 +21,65 @@ const MOST_PARTS: u64 = 10_000;
 /// How many files or parts travel at once.
 const AT_ONCE: usize = 4;
 
+/// How often an upload looks whether it was asked to end: each look is a call.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What is uploaded, in words, and the key of the note that says to go no further, if there may be one.
+#[derive(Clone, Copy)]
+pub(crate) struct What<'a> {
+    pub says: &'a str,
+    pub stop: Option<&'a str>,
+}
+
 /// An upload on its way: tells at each file and part how far it has come.
 struct Going<'a> {
     cx: &'a Cx,
     store: &'a Store,
-    what: &'a str,
+    what: What<'a>,
     total: u64,
     done: AtomicU64,
+    looked: Mutex<Option<Instant>>,
 }
 
 impl<'a> Going<'a> {
-    fn new(cx: &'a Cx, store: &'a Store, what: &'a str, total: u64) -> Self {
-        let going = Self { cx, store, what, total, done: AtomicU64::new(0) };
+    fn new(cx: &'a Cx, store: &'a Store, what: What<'a>, total: u64) -> Self {
+        let going = Self { cx, store, what, total, done: AtomicU64::new(0), looked: Mutex::default() };
         going.came(0);
         going
+    }
+    /// `Cancelled` where somebody has asked for the end meanwhile, here or elsewhere. Before each file and part.
+    async fn check(&self) -> Result<()> {
+        self.cx.check("upload the files")?;
+        {
+            let mut looked = self.looked.lock().expect("nothing panics while it is held");
+            if looked.get_or_insert_with(Instant::now).elapsed() < LOOK {
+                return Ok(());
+            }
+            *looked = Some(Instant::now());
+        }
+        match self.what.stop {
+            Some(stop) => stopped(self.cx, self.store, stop).await,
+            None => Ok(()),
+        }
     }
     /// So many bytes more are there.
     fn came(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.cx.tell(&Progress { what: self.what.to_owned(), done: done.min(self.total), total: self.total });
+        self.cx.tell(&Progress { what: self.what.says.to_owned(), done: done.min(self.total), total: self.total });
+    }
+}
+
+/// `Cancelled` where the note `stop` lies in the bucket.
+pub(crate) async fn stopped(cx: &Cx, store: &Store, stop: &str) -> Result<()> {
+    match store.size(cx, stop).await? {
+        None => Ok(()),
+        Some(_) => Err(Error::new(ErrorKind::Cancelled, "upload the files", "it was asked to end before it began")),
     }
 }
 
 /// Uploads files below `prefix`, telling `what` it does. What is there with the same size from a first try is not sent
 /// again.
-pub(crate) async fn files(cx: &Cx, store: &Store, files: &[Entry], prefix: &str, what: &str) -> Result<()> {
+pub(crate) async fn files(cx: &Cx, store: &Store, files: &[Entry], prefix: &str, what: What<'_>) -> Result<()> {
     let total = Going::new(cx, store, what, files.iter().map(|f| f.size).sum());
     let there: BTreeMap<String, u64> = store.keys(cx, prefix).await?.into_iter().collect();
     let mut missing = Vec::new();
@@ -60,13 +96,14 @@ pub(crate) async fn files(cx: &Cx, store: &Store, files: &[Entry], prefix: &str,
         if going.len() >= AT_ONCE {
             going.next().await.transpose()?;
         }
+        total.check().await?;
         going.push(sent(&total, from, key));
     }
     going.try_collect::<()>().await
 }
 
 /// Uploads one file, telling `what` it does.
-pub(crate) async fn one(cx: &Cx, store: &Store, path: &Path, key: &str, what: &str) -> Result<()> {
+pub(crate) async fn one(cx: &Cx, store: &Store, path: &Path, key: &str, what: What<'_>) -> Result<()> {
     let failed = |e| Error::io("upload the files", path.display(), e);
     let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
     sent(&Going::new(cx, store, what, size), path.to_owned(), key.to_owned()).await
@@ -102,6 +139,7 @@ async fn in_parts(whole: &Going<'_>, path: &Path, key: &str, size: u64, part: u6
             whole.came(long(number));
             done.insert(number, tag);
         }
+        whole.check().await?;
         let from = u64::from(number.unsigned_abs() - 1) * part;
         let piece = Piece { path, key, id: &id, number, from, length: long(number) };
         going.push(send(cx, store, piece));

@@ -80,6 +80,7 @@ fn show(accounts: &[AccountView], found: &[(Arc<dyn Connector>, Found)], cx: &Cx
         FoundState::Ready => "ready".to_owned(),
         FoundState::Connected => "connected".to_owned(),
         FoundState::SignIn { says } => format!("sign in: {says}"),
+        FoundState::Code { says } => format!("needs a code: {says}"),
         FoundState::Incomplete { says } => format!("incomplete: {says}"),
     };
     let rows: Vec<_> =
@@ -94,6 +95,7 @@ pub(crate) async fn account(verb: AccountVerb, json: bool) -> Result<Exit, Faile
         AccountVerb::Add(add) => self::add(&engine, add, json).await,
         AccountVerb::Rm { account, yes } => remove(&engine, &account, yes, json).await,
         AccountVerb::SignIn { profile } => sign_in(&engine, &profile, json).await,
+        AccountVerb::Choose { session } => choose(&engine, &session, json).await,
     }
 }
 
@@ -116,16 +118,58 @@ async fn named(
 
 async fn add(engine: &Engine, add: AccountAdd, json: bool) -> Result<Exit, Failed> {
     let cx = engine.cx();
+    let mut code = None;
     let (connector, way) = if let Some(name) = &add.way.profile {
-        let (connector, found) = named(engine, name, |f| f.connects).await?;
-        (connector, Way::Found { id: found.id })
+        let (connector, id) = match named(engine, name, |f| f.connects).await {
+            Ok((connector, found)) => {
+                if let FoundState::Code { says } = &found.state {
+                    code = Some(typed_code(&found.title, says)?);
+                }
+                (connector, found.id)
+            }
+            // What a session opens is named `session/account/role`, and stands in no file.
+            Err(e) => match name.split_once('/') {
+                Some((session, _)) => {
+                    let (connector, session) = named(engine, session, |f| f.chooses).await?;
+                    let mut all = connector.choices(&cx, &session.id).await?.into_iter();
+                    (connector.clone(), all.find(|f| f.name == *name || f.id == *name).ok_or(e)?.id)
+                }
+                None => return Err(e.into()),
+            },
+        };
+        (connector, Way::Found { id })
     } else {
         pasted(engine, add.cloud.as_deref())?
     };
     // This session is this command: keys that last no longer would be listed and could never be used.
-    let connection = Connection { way, name: add.name, region: add.region, lasting: true };
+    let connection = Connection { way, name: add.name, region: add.region, code, lasting: true };
     let facts = engine.connect(&cx, connector.cloud().as_str(), &connection).await?;
     tell(&facts, json);
+    Ok(Exit::Done)
+}
+
+/// From stdin, and not from an argument, which others on this computer could read.
+fn typed_code(title: &str, says: &str) -> Result<Secret, Error> {
+    note(format!("{}: {}.", say::clean(title, 80), say::clean(says, 200)));
+    note("Type its six digits, and press Enter.");
+    let mut text = String::new();
+    std::io::stdin().read_line(&mut text).map_err(|_| Error::input("code", "what came on stdin is no text"))?;
+    Ok(Secret::new(text.trim()))
+}
+
+async fn choose(engine: &Engine, session: &str, json: bool) -> Result<Exit, Failed> {
+    let (connector, found) = named(engine, session, |f| f.chooses).await?;
+    let choices = connector.choices(&engine.cx(), &found.id).await?;
+    if json {
+        print_json(&serde_json::json!({ "choices": choices }));
+        return Ok(Exit::Done);
+    }
+    if choices.is_empty() {
+        note(format!("{} opens no account to you.", found.title));
+    }
+    let state = |f: &Found| if f.state == FoundState::Connected { "connected" } else { "ready" }.to_owned();
+    let rows: Vec<_> = choices.iter().map(|f| vec![f.name.clone(), f.title.clone(), state(f)]).collect();
+    table(&["ID", "WHAT", "STATE"], &rows);
     Ok(Exit::Done)
 }
 

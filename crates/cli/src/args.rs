@@ -314,6 +314,12 @@ pub(crate) struct Deploy {
     /// How many requests a serverless endpoint answers at once
     #[arg(long, value_name = "N")]
     pub(crate) concurrency: Option<String>,
+    /// How many requests a day you expect of a serverless endpoint: with --millis, its price is estimated
+    #[arg(long, value_name = "N")]
+    pub(crate) requests: Option<String>,
+    /// How many milliseconds an answer takes
+    #[arg(long, value_name = "MS")]
+    pub(crate) millis: Option<String>,
     /// When it goes home: 2h, 22:00, "end of day" [default: the policy's]
     #[arg(long)]
     pub(crate) curfew: Option<String>,
@@ -359,10 +365,13 @@ pub(crate) enum EndpointVerb {
         /// Its name
         name: String,
     },
-    /// End it and remove all of it
+    /// End it and remove what it consists of
     Delete {
         /// Its name
         name: String,
+        /// Its files too: model, code, answers and log. Else they stay, and what that costs is said
+        #[arg(long)]
+        artefacts: bool,
         /// Do not ask
         #[arg(long, short)]
         yes: bool,
@@ -481,6 +490,11 @@ pub(crate) enum AccountVerb {
         #[arg(long, short)]
         yes: bool,
     },
+    /// List the accounts that an SSO session opens; connect one with: account add --profile ID
+    Choose {
+        /// The session's name
+        session: String,
+    },
     /// Sign in to an SSO profile or session
     SignIn {
         /// Its name
@@ -493,7 +507,7 @@ pub(crate) enum AccountVerb {
 #[derive(Debug, ClapArgs)]
 #[group(required = true, multiple = false, id = "way")]
 pub(crate) struct AccountWay {
-    /// By a profile of this computer
+    /// By a profile of this computer, or by what `account choose` lists
     #[arg(long, value_name = "NAME", group = "way")]
     pub(crate) profile: Option<String>,
     /// By keys, read from stdin as they were handed out

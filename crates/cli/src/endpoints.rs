@@ -5,7 +5,7 @@ use crate::args::{Deploy, EndpointVerb, Invoke};
 use crate::out::{Exit, Failed, ask, cost, line, note, print_json, rate, table};
 use curfew_core::endpoint::{Asked, EndpointState, Invocation, Reply, Ticket};
 use curfew_core::plan::{Outcome, OutcomeResult};
-use curfew_core::{Cx, EndpointId, Error, ErrorKind, say};
+use curfew_core::{Cost, Cx, EndpointId, Error, ErrorKind, HourlyRate, say};
 use curfew_engine::{DeployRequest, EndpointView, Engine};
 use jiff::SignedDuration;
 use std::io::Write;
@@ -20,10 +20,15 @@ pub(crate) async fn deploy(args: Deploy, json: bool) -> Result<Exit, Failed> {
         name: args.name,
         machine: args.on,
         mode: args.mode,
-        settings: [("memory", args.memory), ("concurrency", args.concurrency)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-            .collect(),
+        settings: [
+            ("memory", args.memory),
+            ("concurrency", args.concurrency),
+            ("requests", args.requests),
+            ("millis", args.millis),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect(),
         curfew: args.curfew,
         project: args.project,
         confirmed: args.confirm,
@@ -35,7 +40,7 @@ pub(crate) async fn deploy(args: Deploy, json: bool) -> Result<Exit, Failed> {
             |hours| hour.over(SignedDuration::from_hours(hours)).map_or_else(|e| e.to_string(), |m| m.to_string());
         note(format!("That is {} a day and {} a month of 730 hours.", over(24), over(730)));
     }
-    if let Some(by_use) = &quote.by_use {
+    for by_use in &quote.by_use {
         note(format!("{}: {}", by_use.of, cost(&by_use.cost)));
     }
     for caution in &quote.cautions {
@@ -179,13 +184,29 @@ pub(crate) async fn endpoint(verb: EndpointVerb, json: bool) -> Result<Exit, Fai
                 print_json(&json_of(&view));
             }
         }
-        EndpointVerb::Delete { name, yes } => {
+        EndpointVerb::Delete { name, artefacts, yes } => {
             let id = id(&name)?;
-            if !yes && !ask(&format!("End {id} and remove all of it?")) {
+            let key = engine.endpoint_key(&id).await?;
+            let plan = engine.freeze_with(&cx, &engine.endpoint_keys(&cx, &id).await?, None, artefacts).await?;
+            if let Some(gap) = plan.gaps.first() {
+                return Err(Error::new(gap.kind, "look at it again", gap.reason.clone()).into());
+            }
+            for item in &plan.items {
+                for step in &item.steps {
+                    note(format!("{}: {}", item.kind_title, step.says));
+                }
+                for left in &item.stays {
+                    note(format!(
+                        "Stays: {}; {} a month. Add --artefacts to delete it too.",
+                        left.says,
+                        a_month(&left.rate)
+                    ));
+                }
+            }
+            if !yes && !ask(&format!("End {id} and remove this?")) {
                 return Ok(Exit::Failed);
             }
-            let key = engine.endpoint_key(&id).await?;
-            let mut outcomes = engine.remove_all(&cx, &engine.endpoint_keys(&cx, &id).await?).await?;
+            let mut outcomes = engine.run_plan(&cx, &plan).await?;
             // What it is asked for comes last, and is what JSON tells; the rest is what it consisted of.
             let own = outcomes.iter().position(|o| o.key == key).map(|at| outcomes.remove(at));
             for outcome in &outcomes {
@@ -196,6 +217,11 @@ pub(crate) async fn endpoint(verb: EndpointVerb, json: bool) -> Result<Exit, Fai
         }
     }
     Ok(Exit::Done)
+}
+
+/// What a rate comes to in a month of 730 hours.
+fn a_month(rate: &Cost<HourlyRate>) -> String {
+    cost(&rate.clone().map(|rate| rate.over(SignedDuration::from_hours(730))))
 }
 
 fn show(view: &EndpointView, cx: &Cx) {

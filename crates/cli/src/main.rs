@@ -69,7 +69,7 @@ fn main() -> ExitCode {
 async fn run(args: args::Args) -> Result<out::Exit, out::Failed> {
     let json = args.json;
     match args.command {
-        args::Command::Train(train) => runs::train(train, json).await,
+        args::Command::Train(train) => Box::pin(runs::train(train, json)).await,
         args::Command::Machines(machines) => machines::machines(machines, json).await,
         args::Command::Trial(trial) => machines::trial(trial, json).await,
         args::Command::Prices { verb } => prices::prices(verb, json).await,

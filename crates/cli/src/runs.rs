@@ -174,7 +174,7 @@ pub(crate) fn json_of(view: &RunView) -> serde_json::Value {
         "place": view.place, "owner": view.spec.owner, "project": view.spec.project, "entry": view.spec.entry, "dir": view.spec.dir,
         "hyperparameters": view.spec.hyper, "created": view.status.created, "started": view.status.started,
         "ended": view.status.ended, "exit_code": view.status.exit_code, "ended_by": view.status.ended_by,
-        "failure": view.status.failure, "detail": view.status.detail, "model": view.status.model,
+        "failure": view.status.failure, "detail": view.status.detail, "progress": view.status.progress, "model": view.status.model,
         "curfew": view.status.curfew, "usd_per_hour": view.status.rate, "so_far": view.status.so_far,
         "spot": view.status.spot, "loss": view.loss, "epochs": view.epochs, "finish": view.finish, "lab": view.lab,
     })

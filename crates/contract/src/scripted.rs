@@ -11,11 +11,12 @@ use curfew_core::provider::{Kind, Machine, Offers, Provider, Quote, Serving, Tra
 use curfew_core::resource::{Evidence, KindSheet, RemovalStep, Resource, ResourceKey};
 use curfew_core::run::{LogChunk, RunHandle, RunSpec, RunState, RunStatus};
 use curfew_core::{
-    AccountId, CloudId, Cost, Cx, EndpointId, Error, ErrorKind, Gap, HourlyRate, MachineRef, RegionName, Result, RunId,
-    Sweep, Timestamp,
+    AccountId, CloudId, Cost, Cx, EndpointId, Error, ErrorKind, Gap, HourlyRate, MachineRef, Progress, RegionName,
+    Result, RunId, Sweep, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
 
 /// When a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,11 @@ pub struct Scripted {
     market: Option<Arc<dyn Market>>,
     writes_series: bool,
     life: KeyLife,
+    upload: Option<watch::Receiver<u64>>,
 }
+
+/// How many bytes a launch uploads, where [`Scripted::uploading`] is told to.
+pub const UPLOAD: u64 = 40 << 20;
 
 impl Scripted {
     /// A provider of the cloud `cloud` with an empty world.
@@ -87,6 +92,7 @@ impl Scripted {
             market: None,
             writes_series: false,
             life: KeyLife::NoEnd,
+            upload: None,
         }
     }
     /// Another account at the same cloud.
@@ -106,6 +112,12 @@ impl Scripted {
     #[must_use]
     pub fn writing_series(mut self) -> Self {
         self.writes_series = true;
+        self
+    }
+    /// A launch uploads [`UPLOAD`] bytes first, and has come as far as was sent here.
+    #[must_use]
+    pub fn uploading(mut self, sent: watch::Receiver<u64>) -> Self {
+        self.upload = Some(sent);
         self
     }
     /// Who holds curfews.
@@ -192,6 +204,19 @@ impl Scripted {
             || Cost::Unknown { why: "the script says so".into() },
             |usd| Cost::Estimated { amount: HourlyRate::usd(usd), as_of, basis: "script".into() },
         )
+    }
+    /// `false`: it was asked to end before all of it was there.
+    async fn upload(&self, cx: &Cx, run: &RunId, mut sent: watch::Receiver<u64>) -> bool {
+        loop {
+            let done = *sent.borrow_and_update();
+            cx.tell(&Progress { what: "uploading the data of “training”".into(), done, total: UPLOAD });
+            if self.world().runs.get(run).is_some_and(|(_, status)| status.state.is_over()) {
+                return false;
+            }
+            if done >= UPLOAD || sent.changed().await.is_err() {
+                return true;
+            }
+        }
     }
     async fn around<T>(&self, operation: &'static str, act: impl FnOnce(&mut World) -> Result<T> + Send) -> Result<T> {
         around(&self.world, operation, act).await
@@ -342,13 +367,15 @@ impl Training for Scripted {
     async fn quote(&self, cx: &Cx, spec: &RunSpec) -> Result<Quote> {
         check(cx, spec.curfew)?;
         let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
-        self.around("quote", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None, longest: None })).await
+        self.around("quote", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: Vec::new(), longest: None }))
+            .await
     }
     async fn launch(&self, cx: &Cx, spec: &RunSpec) -> Result<RunHandle> {
         check(cx, spec.curfew)?;
         let status = RunStatus {
             state: RunState::Running,
             detail: None,
+            progress: None,
             failure: None,
             ended_by: None,
             created: cx.now(),
@@ -361,11 +388,19 @@ impl Training for Scripted {
             so_far: Cost::Unknown { why: "the script does not add up".into() },
             spot: None,
         };
+        if let Some(sent) = self.upload.clone() {
+            // Claimed first, as in a bucket: found by its intent, and asked to end, from then on.
+            let claimed = RunStatus { state: RunState::Queued, started: None, ..status.clone() };
+            self.world().runs.entry(spec.id.clone()).or_insert_with(|| (spec.clone(), claimed));
+            if !self.upload(cx, &spec.id, sent).await {
+                return Ok(spec.id.clone().into());
+            }
+        }
         self.around("launch", |world| {
             if world.runs.get(&spec.id).is_some_and(|(there, _)| there.intent != spec.intent) {
                 return Err(taken("run"));
             }
-            if !world.runs.contains_key(&spec.id) {
+            if world.runs.get(&spec.id).is_none_or(|(_, there)| there.state == RunState::Queued) {
                 world.launches += 1;
                 world.runs.insert(spec.id.clone(), (spec.clone(), status));
             }
@@ -434,8 +469,10 @@ impl Serving for Scripted {
     async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote> {
         check(cx, spec.curfew)?;
         let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
-        self.around("quote endpoint", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: None, longest: None }))
-            .await
+        self.around("quote endpoint", |_| {
+            Ok(Quote { rate, cautions: vec![], enforcer, by_use: Vec::new(), longest: None })
+        })
+        .await
     }
     async fn deploy(&self, cx: &Cx, spec: &EndpointSpec) -> Result<EndpointHandle> {
         check(cx, spec.curfew)?;
@@ -609,7 +646,12 @@ impl ScriptedKind {
             curfew,
             intent: Some(intent),
             keep_until: None,
-            steps: vec![RemovalStep { verb: "delete".into(), says: "Delete it".into(), reversible: false }],
+            steps: vec![RemovalStep {
+                verb: "delete".into(),
+                says: "Delete it".into(),
+                reversible: false,
+                artefacts: None,
+            }],
             fingerprint: state.into(),
         }
     }

@@ -125,6 +125,11 @@ impl KeyLife {
 pub enum Renewal {
     /// New ones are pasted.
     Paste,
+    /// With another code of a second factor; the id is a [`Found::id`].
+    Code {
+        /// What it is given to.
+        id: String,
+    },
     /// By signing in; the id is a [`Found::id`].
     SignIn {
         /// What to sign in to.
@@ -211,6 +216,11 @@ pub enum FoundState {
         /// "the session ran out yesterday 18:20".
         says: String,
     },
+    /// It can be connected with a code of a second factor, which its user reads off a device.
+    Code {
+        /// "it asks for a code of arn:aws:iam::123456789012:mfa/ada".
+        says: String,
+    },
     /// Something is missing in it; what.
     Incomplete {
         /// "it names the SSO session corp, which is not there".
@@ -235,6 +245,8 @@ pub struct Found {
     pub signs_in: bool,
     /// Can be connected (a session by itself is no account).
     pub connects: bool,
+    /// Once it is ready, accounts can be chosen from what it opens: [`Connector::choices`].
+    pub chooses: bool,
 }
 
 /// How a field of a pasted connection is shown.
@@ -297,6 +309,8 @@ pub struct Connection {
     pub name: Option<String>,
     /// Its home region; what the way names, or the cloud's usual one, where `None`.
     pub region: Option<String>,
+    /// The code of a second factor, where what was found asks for one.
+    pub code: Option<Secret>,
     /// Refuse it where its secrets could not be kept beyond this process (`Unsupported`): nothing is changed then.
     pub lasting: bool,
 }
@@ -322,6 +336,11 @@ pub trait Connector: Send + Sync {
     fn title(&self) -> &'static str;
     /// What is pasted.
     fn paste(&self) -> PasteSheet;
+    /// The accounts that something found opens, which nothing on this computer names: asked of the cloud now. Each is
+    /// connected by its [`Found::id`]; nothing is written on this computer for it but in Curfew's own list.
+    async fn choices(&self, _cx: &Cx, id: &str) -> Result<Vec<Found>> {
+        Err(Error::input("profile", format!("no accounts are chosen from {}", crate::say::clean(id, 80))))
+    }
     /// What there is on this computer. Reads files and calls nobody; a file that cannot be read is an error.
     fn found(&self, cx: &Cx) -> Result<Vec<Found>>;
     /// Another text whenever [`Connector::open`] might answer differently: cheap to ask every second.

@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::say;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,7 +20,7 @@ pub trait Clock: Send + Sync {
 }
 
 /// How far something large has come, in bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// What is done: "uploading its data".
     pub what: String,

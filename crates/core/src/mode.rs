@@ -34,8 +34,8 @@ pub struct ModeField {
     pub unit: &'static str,
     /// What it decides.
     pub hint: &'static str,
-    /// Where nothing is said.
-    pub usual: u32,
+    /// Where nothing is said; `None`: then it is not known, and nothing is assumed.
+    pub usual: Option<u32>,
     /// The least.
     pub from: u32,
     /// The most.
@@ -93,7 +93,7 @@ impl Mode {
         let mut settings = BTreeMap::new();
         for field in mode.fields {
             match typed.get(field.name).map(|t| t.trim()).filter(|t| !t.is_empty()) {
-                None => drop(settings.insert(field.name.to_owned(), field.usual)),
+                None => settings.extend(field.usual.map(|usual| (field.name.to_owned(), usual))),
                 Some(text) => match field.number(text) {
                     Ok(number) => drop(settings.insert(field.name.to_owned(), number)),
                     Err(e) => errors.push(e),
@@ -141,7 +141,7 @@ mod tests {
             title: "Memory",
             unit: "MB",
             hint: "",
-            usual: 2048,
+            usual: Some(2048),
             from: 1024,
             to: 6144,
             step: 1024,

@@ -2,7 +2,7 @@
 
 use crate::ids::{LabId, PlanId};
 use crate::money::{Cost, HourlyRate};
-use crate::resource::{RemovalStep, Resource, ResourceKey};
+use crate::resource::{Artefacts, RemovalStep, Resource, ResourceKey};
 use crate::sweep::Gap;
 use crate::verdict::Verdict;
 use jiff::Timestamp;
@@ -27,6 +27,9 @@ pub struct PlanItem {
     pub bytes: Option<u64>,
     /// What will be done, in order.
     pub steps: Vec<RemovalStep>,
+    /// What of it is left: the reviewer has not asked for it to go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<Artefacts>,
     /// What it looked like.
     pub fingerprint: String,
     /// It was at work when the plan was made, and the reviewer chose it all the same.
@@ -82,10 +85,29 @@ pub fn second_look(item: &PlanItem, seen: Option<&Resource>, now: Timestamp) -> 
     if seen.fingerprint != item.fingerprint {
         return skip("It has changed since.");
     }
-    if seen.steps != item.steps {
+    if !steps_of(item, seen).eq(item.steps.iter()) {
         return skip("Removing it would now take other steps than you saw.");
     }
     SecondLook::Proceed
+}
+
+/// The steps that are left of what an item asks for.
+pub fn steps_of<'a>(item: &PlanItem, seen: &'a Resource) -> impl Iterator<Item = &'a RemovalStep> {
+    let all = item.stays.is_empty();
+    seen.steps.iter().filter(move |step| all || step.artefacts.is_none())
+}
+
+impl PlanItem {
+    /// Leaves out what can be left out, where something else is to be done; a thing of which only this is left goes with it.
+    pub fn leave_artefacts(&mut self) {
+        if self.steps.iter().any(|step| step.artefacts.is_none()) {
+            self.stays = self.steps.iter().filter_map(|step| step.artefacts.clone()).collect();
+            self.steps.retain(|step| step.artefacts.is_none());
+            if !self.stays.is_empty() {
+                self.bytes = None;
+            }
+        }
+    }
 }
 
 /// What happened to one item.
@@ -143,6 +165,7 @@ mod tests {
             rate: known.rate,
             bytes: None,
             steps: vec![],
+            stays: vec![],
             fingerprint: known.fingerprint,
             was_active: false,
             read: Some(read),
@@ -152,5 +175,50 @@ mod tests {
         assert_eq!(second_look(&item, Some(&used(-1)), now), SecondLook::Proceed);
         assert_eq!(second_look(&item, Some(&used(1)), now), SecondLook::Skip { why: "It has been used since.".into() });
         assert_eq!(second_look(&item, None, now), SecondLook::AlreadyGone);
+    }
+
+    #[test]
+    fn what_stays_may_change_and_what_goes_may_not() {
+        let step = |verb: &str, bytes: Option<u64>| RemovalStep {
+            verb: verb.into(),
+            says: verb.into(),
+            reversible: false,
+            artefacts: bytes.map(|bytes| Artefacts {
+                says: format!("{bytes} bytes"),
+                rate: Cost::Unknown { why: "a test".into() },
+            }),
+        };
+        let seen = |steps: &[RemovalStep]| Resource { steps: steps.to_vec(), ..thing(vec![]) };
+        let mut item = item_of(&seen(&[step("delete", None), step("files", Some(7))]));
+        let whole = item.clone();
+        item.leave_artefacts();
+        assert_eq!((item.steps.len(), item.stays.len(), item.stays[0].says.as_str()), (1, 1, "7 bytes"));
+        let look =
+            |item: &PlanItem, steps: &[RemovalStep]| second_look(item, Some(&seen(steps)), Timestamp::UNIX_EPOCH);
+        let grown = [step("delete", None), step("files", Some(8))];
+        assert_eq!(look(&item, &grown), SecondLook::Proceed, "files that stay may grow");
+        assert!(matches!(look(&whole, &grown), SecondLook::Skip { .. }), "files that go may not");
+        assert!(matches!(look(&item, &[step("stop", None)]), SecondLook::Skip { .. }));
+        // Only files are left of it: it goes with them.
+        let mut ended = item_of(&seen(&[step("files", Some(7))]));
+        ended.leave_artefacts();
+        assert_eq!((ended.steps.len(), ended.stays.len()), (1, 0));
+    }
+
+    fn item_of(seen: &Resource) -> PlanItem {
+        PlanItem {
+            key: seen.key.clone(),
+            name: seen.name.clone(),
+            kind_title: seen.kind_title.clone(),
+            verdict: Verdict::Fine,
+            why: vec![],
+            rate: seen.rate.clone(),
+            bytes: seen.bytes,
+            steps: seen.steps.clone(),
+            stays: vec![],
+            fingerprint: seen.fingerprint.clone(),
+            was_active: false,
+            read: None,
+        }
     }
 }

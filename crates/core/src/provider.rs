@@ -102,9 +102,9 @@ pub struct Quote {
     pub cautions: Vec<Caution>,
     /// Who would hold its curfew.
     pub enforcer: Enforcer,
-    /// What its use costs besides, where it is paid by use.
+    /// What its use costs, where it is paid by use: of one, and of as much as is expected.
     #[serde(default)]
-    pub by_use: Option<UsePrice>,
+    pub by_use: Vec<UsePrice>,
     /// The longest time that it can be paid for by the hour; `None`: until its curfew.
     #[serde(default)]
     pub longest: Option<SignedDuration>,
@@ -113,7 +113,7 @@ pub struct Quote {
 /// What so much use costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsePrice {
-    /// "1,000 requests of 100 ms each".
+    /// "a second of answering", "500 requests a day of 400 ms each, in a day".
     pub of: String,
     /// What they cost.
     pub cost: Cost<Money>,

@@ -100,6 +100,18 @@ pub struct RemovalStep {
     pub says: String,
     /// Can it be undone?
     pub reversible: bool,
+    /// It removes what the thing has made or was made from, and not the thing: it can be left out, and this stays then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefacts: Option<Artefacts>,
+}
+
+/// Files that belong to a thing and can outlive it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artefacts {
+    /// "12.0 MiB in s3://bucket/curfew/endpoints/iris/".
+    pub says: String,
+    /// What keeping them costs.
+    pub rate: Cost<HourlyRate>,
 }
 
 /// A resource as seen.

@@ -1,6 +1,7 @@
 //! Training runs: what is asked for, what is seen, what went wrong.
 
 use crate::curfew::Curfew;
+use crate::cx::Progress;
 use crate::ids::{IntentId, RunId};
 use crate::machine::MachineRef;
 use crate::money::{Cost, HourlyRate, Money};
@@ -144,6 +145,9 @@ pub struct RunStatus {
     pub state: RunState,
     /// In plain words: "installing requirements", "finding a spot machine, 3 minutes so far".
     pub detail: Option<String>,
+    /// How far what it needs has been uploaded, while it is. Until then no machine is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Progress>,
     /// Why it failed, stopped or got lost.
     pub failure: Option<Failure>,
     /// Why it was stopped: "its curfew came", "you stopped it", "loss is not a number".

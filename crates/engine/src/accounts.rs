@@ -302,6 +302,10 @@ impl Engine {
             opened.accounts.iter().map(|a| &a.facts).find(|f| f.cloud == facts.cloud && f.account == facts.account);
         Ok(now.cloned().unwrap_or(facts))
     }
+    /// The accounts that something found opens.
+    pub async fn choices_of(&self, cx: &Cx, cloud: &str, id: &str) -> Result<Vec<Found>> {
+        self.connector(cloud)?.choices(cx, id).await
+    }
     /// Forgets a connection. What runs in the account goes on.
     pub async fn forget_account(&self, cx: &Cx, cloud: &str, account: &AccountId) -> Result<()> {
         let known =
@@ -375,8 +379,12 @@ impl Engine {
         let found = self.found_accounts(cx, connector).await?;
         if found.iter().any(|f| f.id == id && f.connects && f.state == FoundState::Ready) {
             let way = Way::Found { id: id.to_owned() };
-            self.connect(cx, connector.cloud().as_str(), &Connection { way, name: None, region: None, lasting: false })
-                .await?;
+            self.connect(
+                cx,
+                connector.cloud().as_str(),
+                &Connection { way, name: None, region: None, code: None, lasting: false },
+            )
+            .await?;
         }
         self.accounts.refused().clear();
         self.reload(cx, true).await

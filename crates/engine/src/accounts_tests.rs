@@ -68,6 +68,7 @@ impl Connector for Hall {
             says: String::new(),
             state: state.clone(),
             signs_in: true,
+            chooses: false,
             connects: true,
         };
         Ok(found.iter().map(one).collect())

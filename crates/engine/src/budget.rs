@@ -249,7 +249,7 @@ impl Engine {
             field: "machine",
             rate: &quote.rate,
             longest: quote.longest,
-            by_use: quote.by_use.is_some(),
+            by_use: !quote.by_use.is_empty(),
         };
         self.hold_budget(cx, policy, &wanted).await
     }
@@ -271,7 +271,7 @@ impl Engine {
             field: "machine",
             rate: &quote.rate,
             longest: quote.longest,
-            by_use: quote.by_use.is_some(),
+            by_use: !quote.by_use.is_empty(),
         };
         self.hold_budget(cx, policy, &wanted).await
     }

@@ -90,8 +90,13 @@ impl Engine {
                 if let Some(handle) = found {
                     // Found, but perhaps only half begun: launching with the same intent finishes that one.
                     let begun = training.status(cx, &handle).await?;
-                    let handle =
-                        if begun.state == RunState::Queued { training.launch(cx, &spec).await? } else { handle };
+                    let handle = match begun.state {
+                        RunState::Queued => {
+                            row.status.get_or_insert(begun);
+                            self.tell_of_launch(cx, &mut row, training).await?
+                        }
+                        _ => handle,
+                    };
                     row.native = Some(handle.native.clone());
                     row.status = Some(training.status(cx, &handle).await?);
                     self.store.put_run(&row).await?;

@@ -2,10 +2,12 @@
 
 use crate::Engine;
 use crate::input::FieldErrors;
+use crate::runs::not_seen;
 use crate::store::RunRow;
+use curfew_core::cx::Progress;
 use curfew_core::provider::Training;
-use curfew_core::run::{RunHandle, RunOption};
-use curfew_core::{Cx, Error, MachineRef, Result};
+use curfew_core::run::{RunHandle, RunOption, RunState};
+use curfew_core::{Cost, Curfew, Cx, Enforcer, Error, MachineRef, Result, RunId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -14,10 +16,10 @@ impl Engine {
     pub(crate) async fn tell_of_launch(&self, cx: &Cx, row: &mut RunRow, training: &dyn Training) -> Result<RunHandle> {
         const EVERY: std::time::Duration = std::time::Duration::from_millis(500);
         let spec = row.spec.clone();
-        let newest = Arc::new(Mutex::new(None::<String>));
+        let newest = Arc::new(Mutex::new(None::<Progress>));
         let at = newest.clone();
         let cx = cx.telling(Arc::new(move |progress| {
-            *at.lock().expect("nothing panics while it is held") = Some(progress.to_string());
+            *at.lock().expect("nothing panics while it is held") = Some(progress.clone());
         }));
         let mut launching = training.launch(&cx, &spec);
         let mut told = None;
@@ -31,13 +33,33 @@ impl Engine {
                 continue;
             }
             told = now;
-            if let Some(status) = &mut row.status {
-                status.detail.clone_from(&told);
-            }
-            if let Err(e) = self.store.put_run(row).await {
+            if let Err(e) = self.note_progress(row, told.as_ref()).await {
                 tracing::warn!(run = %spec.id, error = ?e, "how far it has come could not be kept");
             }
         }
+    }
+
+    async fn note_progress(&self, row: &mut RunRow, told: Option<&Progress>) -> Result<()> {
+        let stopping = self.is_stopping(&row.spec.id).await?;
+        let Some(status) = &mut row.status else { return Ok(()) };
+        // While something is missing nothing can have begun; once all is there, it may have.
+        let missing = told.is_some_and(|told| told.done < told.total);
+        let not_begun = || "it has not begun".to_owned();
+        status.so_far = if missing { Cost::NotBilled { note: not_begun() } } else { Cost::Unknown { why: not_seen() } };
+        status.rate = if missing { Cost::NotBilled { note: not_begun() } } else { Cost::Unknown { why: not_seen() } };
+        status.curfew = Some(Curfew { at: row.spec.curfew, enforcer: Enforcer::OnlyWhileOn });
+        status.progress = told.cloned();
+        status.detail = told.map(ToString::to_string);
+        if stopping {
+            status.state = RunState::Stopping;
+        }
+        self.store.put_run(row).await
+    }
+
+    /// Has somebody, here or in another process, asked it to end meanwhile?
+    async fn is_stopping(&self, id: &RunId) -> Result<bool> {
+        let kept = self.store.run(id).await?.and_then(|row| row.status);
+        Ok(kept.is_some_and(|status| status.state == RunState::Stopping))
     }
 
     /// What can be asked for with a run at a machine's provider.

@@ -2,7 +2,7 @@
 
 use crate::{Engine, random_word};
 use curfew_core::intent::Verb;
-use curfew_core::plan::{Outcome, OutcomeResult, Plan, PlanItem, SecondLook, second_look};
+use curfew_core::plan::{Outcome, OutcomeResult, Plan, PlanItem, SecondLook, second_look, steps_of};
 use curfew_core::resource::{RemovalStep, Resource, ResourceKey};
 use curfew_core::verdict::judge;
 use curfew_core::{Cost, Cx, EndpointId, Error, ErrorKind, IntentId, LabId, PlanId, Result, RunId, Timestamp};
@@ -12,6 +12,17 @@ impl Engine {
     /// Freezes a plan over these resources, each read now, and writes it to the home's `plans`. What is at work is
     /// taken in too, and marked so: the reviewer sees it.
     pub async fn freeze(&self, cx: &Cx, keys: &[ResourceKey], lab: Option<LabId>) -> Result<Plan> {
+        self.freeze_with(cx, keys, lab, true).await
+    }
+
+    /// The same, where `artefacts` says whether files that a thing leaves go with it. What stays is in the plan.
+    pub async fn freeze_with(
+        &self,
+        cx: &Cx,
+        keys: &[ResourceKey],
+        lab: Option<LabId>,
+        artefacts: bool,
+    ) -> Result<Plan> {
         let id = PlanId::new(format!("plan-{}", random_word(8))).expect("letters and digits are a valid id");
         let mut items: Vec<(u16, PlanItem)> = Vec::new();
         let mut gaps = Vec::new();
@@ -32,6 +43,11 @@ impl Engine {
         }
         items.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
         items.dedup_by(|a, b| a.1.key == b.1.key);
+        if !artefacts {
+            for (_, item) in &mut items {
+                item.leave_artefacts();
+            }
+        }
         let plan = Plan { id, made: cx.now(), lab, items: items.into_iter().map(|(_, i)| i).collect(), gaps };
         let path = self.home.plan(&plan.id);
         write_plan(&path, &plan)?;
@@ -167,8 +183,13 @@ impl Engine {
         for step in &item.steps {
             kind.remove(cx, region, id, step).await.map_err(|e| e.with("step", &step.says))?;
         }
-        if kind.read(cx, region, id).await?.is_some() {
-            return Ok(OutcomeResult::Failed { why: "It was asked to go, and is still there.".into() });
+        match kind.read(cx, region, id).await? {
+            None => {}
+            // What the plan leaves is all that is left.
+            Some(left) if !item.stays.is_empty() && steps_of(item, &left).next().is_none() => {
+                return Ok(OutcomeResult::Removed);
+            }
+            Some(_) => return Ok(OutcomeResult::Failed { why: "It was asked to go, and is still there.".into() }),
         }
         self.forget(&item.key).await?;
         Ok(OutcomeResult::Removed)
@@ -214,8 +235,9 @@ impl Engine {
 
 /// Has what is there lost some of the steps, the first ones, because they have been carried out?
 fn half_done(item: &PlanItem, seen: &Resource, now: Timestamp) -> bool {
-    let verbs = |steps: &[RemovalStep]| steps.iter().map(|s| s.verb.clone()).collect::<Vec<_>>();
-    let (wanted, left) = (verbs(&item.steps), verbs(&seen.steps));
+    let verb = |step: &RemovalStep| step.verb.clone();
+    let wanted: Vec<String> = item.steps.iter().map(verb).collect();
+    let left: Vec<String> = steps_of(item, seen).map(verb).collect();
     let kept = seen.keep_until.is_some_and(|until| until > now);
     !kept && (!seen.is_active() || item.was_active) && left.len() < wanted.len() && wanted.ends_with(&left)
 }
@@ -231,6 +253,7 @@ pub(crate) fn item(resource: &curfew_core::resource::Resource, cx: &Cx) -> PlanI
         rate: resource.rate.clone(),
         bytes: resource.bytes,
         steps: resource.steps.clone(),
+        stays: Vec::new(),
         fingerprint: resource.fingerprint.clone(),
         was_active: resource.is_active(),
         read: Some(cx.now()),

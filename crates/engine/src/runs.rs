@@ -231,6 +231,10 @@ impl Engine {
     /// A piece of the log.
     pub async fn run_log(&self, cx: &Cx, id: &RunId, from: &str, max: usize) -> Result<LogChunk> {
         let row = self.run_row(id).await?;
+        if row.native.is_none() && row.status.as_ref().is_some_and(|s| s.progress.is_some()) {
+            // What it needs is still on its way; it has no log yet.
+            return Ok(LogChunk { bytes: Vec::new(), next: from.to_owned(), end: false });
+        }
         let training_at = self.training_of(&row.cloud, &row.account)?;
         let training = training_at.part();
         training.log(cx, &handle(&row), from, max).await
@@ -257,18 +261,27 @@ impl Engine {
 
     /// Asks a run to end.
     pub async fn stop_run(&self, cx: &Cx, id: &RunId, why: &str) -> Result<RunView> {
-        let row = self.run_row(id).await?;
+        let mut row = self.run_row(id).await?;
         let training_at = self.training_of(&row.cloud, &row.account)?;
         let training = training_at.part();
         let provider = training_at.provider();
+        let handle = match &row.native {
+            Some(_) => handle(&row),
+            // Its launch has not come back yet. Where the provider knows of it already, it can be asked to go no further.
+            None => training.find(cx, &row.spec).await?.unwrap_or_else(|| handle(&row)),
+        };
         let intent = intent(cx, crate::new_intent(), Verb::Stop, provider, id.as_str(), &why, row.lab.clone())?;
         self.store.open_intent(&intent, &self.owner).await?;
-        match training.stop(cx, &handle(&row), why).await {
+        match training.stop(cx, &handle, why).await {
             Ok(()) => self.store.close_intent(&intent.id, cx.now(), "asked to stop").await?,
             Err(e) => {
                 self.store.close_intent(&intent.id, cx.now(), "could not be asked to stop").await?;
                 return Err(e.bill(Bill::StillRunning));
             }
+        }
+        if let (None, Some(status)) = (&row.native, &mut row.status) {
+            status.state = RunState::Stopping;
+            self.store.put_run(&row).await?;
         }
         let row = self.refresh_run(cx, row).await?;
         self.view(row).await
@@ -415,6 +428,7 @@ pub(crate) fn not_begun(now: Timestamp) -> RunStatus {
     RunStatus {
         state: RunState::Queued,
         detail: None,
+        progress: None,
         failure: None,
         ended_by: None,
         created: now,
@@ -423,10 +437,14 @@ pub(crate) fn not_begun(now: Timestamp) -> RunStatus {
         exit_code: None,
         model: None,
         curfew: None,
-        rate: Cost::Unknown { why: "not seen yet".into() },
-        so_far: Cost::Unknown { why: "not seen yet".into() },
+        rate: Cost::Unknown { why: not_seen() },
+        so_far: Cost::Unknown { why: not_seen() },
         spot: None,
     }
+}
+
+pub(crate) fn not_seen() -> String {
+    "not seen yet".into()
 }
 
 /// The status of a run that its provider did not take.

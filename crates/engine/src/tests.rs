@@ -1,7 +1,7 @@
 //! The engine against a provider that fails and callers that die.
 
 use crate::{DeployRequest, Engine, Event, LaunchRequest, owner::Owner};
-use curfew_contract::scripted::{Fault, Scripted, When};
+use curfew_contract::scripted::{Fault, Scripted, UPLOAD, When};
 use curfew_core::curfew::Enforcer;
 use curfew_core::intent::Verb;
 use curfew_core::lab::CleanState;
@@ -80,6 +80,68 @@ async fn a_launch_goes_through_the_journal() {
     // The second time with the same intent finds the first one's run.
     engine.launch(&cx, &spec).await.unwrap();
     assert_eq!(stage.cloud.world().launches, 1);
+}
+
+/// A run as it stands in the store, once it is as it should be.
+async fn run_once(engine: &Engine, id: &curfew_core::RunId, good: impl Fn(&crate::RunView) -> bool) -> crate::RunView {
+    let look = async {
+        loop {
+            // Before its launch has written anything there is none.
+            if let Ok(view) = engine.run(&engine.cx(), id).await
+                && good(&view)
+            {
+                return view;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), look).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_process_sees_how_far_an_upload_has_come() {
+    let (send, sent) = tokio::sync::watch::channel(0);
+    let stage = Stage::with(Scripted::new("local").uploading(sent));
+    let (one, other) = (Arc::new(stage.process(true)), stage.process(true));
+    let (spec, _) = one.plan_run(&one.cx(), &stage.request()).await.unwrap();
+    let (engine, asked) = (one.clone(), spec.clone());
+    let launch = tokio::spawn(async move { engine.launch(&engine.cx(), &asked).await });
+    for part in 1..=3 {
+        send.send(UPLOAD / 4 * part).unwrap();
+        let of = |view: &crate::RunView| view.status.progress.as_ref().map(|p| (p.done, p.total));
+        let seen = run_once(&other, &spec.id, |view| of(view) == Some((UPLOAD / 4 * part, UPLOAD))).await;
+        assert_eq!(seen.status.state, RunState::Queued);
+        let says = format!("uploading the data of “training”: {part}0.0 MiB of 40.0 MiB");
+        assert_eq!(seen.status.detail.as_deref(), Some(says.as_str()));
+        assert!(matches!(seen.status.so_far, curfew_core::Cost::NotBilled { .. }), "{:?}", seen.status.so_far);
+        assert_eq!(seen.status.curfew.map(|c| c.at), Some(spec.curfew));
+        let log = other.run_log(&other.cx(), &spec.id, "", 1 << 10).await.unwrap();
+        assert_eq!((log.bytes.len(), log.end), (0, false), "it has no log yet, and will have one");
+    }
+    assert_eq!(stage.cloud.world().launches, 0);
+    send.send(UPLOAD).unwrap();
+    let view = launch.await.unwrap().unwrap();
+    assert_eq!((view.status.state, &view.status.progress), (RunState::Running, &None));
+    assert_eq!(stage.cloud.world().launches, 1);
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_while_it_is_uploaded_never_begins() {
+    let (send, sent) = tokio::sync::watch::channel(0);
+    let stage = Stage::with(Scripted::new("local").uploading(sent));
+    let (one, other) = (Arc::new(stage.process(true)), stage.process(true));
+    let (spec, _) = one.plan_run(&one.cx(), &stage.request()).await.unwrap();
+    let (engine, asked) = (one.clone(), spec.clone());
+    let launch = tokio::spawn(async move { engine.launch(&engine.cx(), &asked).await });
+    send.send(UPLOAD / 2).unwrap();
+    run_once(&other, &spec.id, |view| view.status.progress.is_some()).await;
+    let stopped = other.stop_run(&other.cx(), &spec.id, "you stopped it").await.unwrap();
+    assert_eq!(stopped.status.state, RunState::Stopping);
+    send.send(UPLOAD / 4 * 3).unwrap();
+    let view = launch.await.unwrap().unwrap();
+    assert_eq!((view.status.state, view.status.ended_by.as_deref()), (RunState::Stopped, Some("you stopped it")));
+    assert_eq!(stage.cloud.world().launches, 0, "nothing was started");
+    assert!(one.store.open_intents().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -188,9 +188,20 @@ fn report(left: usize, gaps: usize, started: usize) -> LabReport {
         },
         bytes: None,
         steps: vec![
-            RemovalStep { verb: "delete".into(), says: "Delete the endpoint".into(), reversible: false },
-            RemovalStep { verb: "delete".into(), says: "Delete its configuration".into(), reversible: false },
+            RemovalStep {
+                verb: "delete".into(),
+                says: "Delete the endpoint".into(),
+                reversible: false,
+                artefacts: None,
+            },
+            RemovalStep {
+                verb: "delete".into(),
+                says: "Delete its configuration".into(),
+                reversible: false,
+                artefacts: None,
+            },
         ],
+        stays: vec![],
         fingerprint: "f".into(),
         was_active: true,
         read: None,

@@ -152,7 +152,8 @@ impl Inner {
             return Err(Error::new(ErrorKind::DiskFull, "deploy", what).at("model").bill(Bill::NothingStarted));
         }
         let (environment, cautions) = self.plan_serving(spec, &known)?;
-        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None, longest: None };
+        let quote =
+            Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: Vec::new(), longest: None };
         Ok(Checked { quote, known, environment })
     }
 

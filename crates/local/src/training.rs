@@ -205,7 +205,8 @@ impl Inner {
                 ask: false,
             });
         }
-        let quote = Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: None, longest: None };
+        let quote =
+            Quote { rate: self.rate(), cautions, enforcer: Enforcer::Supervisor, by_use: Vec::new(), longest: None };
         Ok(Checked { quote, code, environment })
     }
 
@@ -357,6 +358,7 @@ impl Inner {
         Ok(Some(RunStatus {
             state: record.state,
             detail: record.detail,
+            progress: None,
             failure: record.failure,
             ended_by: record.ended_by,
             created,

@@ -76,6 +76,18 @@ async fn iris_on(page: &Page, name: &str, on: Option<On>) {
     page.axe().await;
     shot("predicted").await;
 
+    if on.is_some() {
+        // Its files stay unless they are asked for: the dialog says so, and asks anew with the tick.
+        page.click_css("#remove").await;
+        page.see("Its files stay, ").await;
+        page.axe().await;
+        shot("delete").await;
+        page.click_css("#tick-artefacts").await;
+        page.gone("Its files stay, ").await;
+        page.until("return document.getElementById('tick-artefacts').checked").await;
+        shot("delete-all").await;
+        page.click("Keep it").await;
+    }
     page.click("Sweep").await;
     page.click("Read everything again").await;
     page.until("return document.querySelectorAll('#sweep-rows [data-row]').length > 0").await;

@@ -58,6 +58,15 @@ impl StandIn {
         self.control("fault", &rule);
     }
 
+    /// How many calls of this name it has had.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub fn calls(&self, operation: &str) -> usize {
+        let log: serde_json::Value = serde_json::from_str(&self.asked("log", None)).expect("it answers with JSON");
+        log.as_array().map_or(0, |all| all.iter().filter(|call| call["op"] == operation).count())
+    }
+
     /// No request was one that AWS would refuse.
     ///
     /// # Panics

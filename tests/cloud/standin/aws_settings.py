@@ -28,6 +28,10 @@ SETTINGS = {
     "expired_keys": [],
     # {access key id: the code that AWS refuses it with}.
     "refused_keys": {},
+    # Each call needs its right by a policy of its user or role (see aws/authorize.py).
+    "enforce_iam": False,
+    # What the device of a second factor shows.
+    "mfa_code": "123456",
     # What the user does with a sign-in in the browser: pending, allow, refuse, expire.
     "sso": "pending",
 }

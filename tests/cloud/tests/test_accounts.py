@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import until
+from conftest import TRUST, until
 
 BIN = os.environ.get("CURFEW_BIN")
 pytestmark = pytest.mark.skipif(not BIN, reason="CURFEW_BIN names no program; ./test cloud brings one")
@@ -228,6 +228,80 @@ def test_a_sign_in_is_kept_as_the_aws_cli_keeps_it(cloud, curfew):
     [told] = curfew.json("account", "sign-in", "corp", code=1)["errors"]
     assert told["kind"] == "permission_denied" and "refused in the browser" in told["happened"], told
     curfew.no_secret((token["accessToken"], token["clientSecret"], "sso-session-", "sso-secret-", "sso-access-token-"))
+
+
+def test_an_account_is_chosen_of_a_session_that_no_profile_names(cloud, curfew):
+    session = SSO[SSO.index("[sso-session") :]
+    curfew.aws("config", session)
+    seeded = {
+        "123456789012": {"name": "vision", "roles": ["Reader", "Researcher"]},
+        "210987654321": {"name": "teaching", "roles": ["Student"]},
+    }
+    cloud.control("data", {"sso.accounts": seeded})
+    [found] = curfew.json("accounts")["found"]
+    assert found["chooses"] and found["state"]["state"] == "sign_in" and not found["connects"]
+    [told] = curfew.json("account", "choose", "corp", code=1)["errors"]
+    assert told["kind"] == "credentials_expired" and "sign-in corp" in told["next"], told
+    cloud.control("clock", {"sso": "allow"})
+    curfew.run("account", "sign-in", "corp")
+    choices = curfew.json("account", "choose", "corp")["choices"]
+    assert [(c["name"], c["state"]["state"]) for c in choices] == [
+        ("corp/210987654321/Student", "ready"),
+        ("corp/123456789012/Reader", "ready"),
+        ("corp/123456789012/Researcher", "ready"),
+    ]
+    [told] = curfew.json("account", "add", "--profile", "corp/123456789012/Admin", code=2)["errors"]
+    assert told["field"] == "profile", told
+    made = curfew.json("account", "add", "--profile", "corp/123456789012/Researcher")
+    assert (made["title"], made["account"], made["home"]) == ("AWS · vision", "123456789012", "eu-west-1")
+    assert made["renewal"] == {"by": "sign_in", "id": "sso-session corp"} and "Researcher" in made["source"]
+    assert curfew.json("sweep")["gaps"] == []
+    states = {c["name"]: c["state"]["state"] for c in curfew.json("account", "choose", "corp")["choices"]}
+    assert states["corp/123456789012/Researcher"] == "connected"
+    assert (curfew.user / ".aws" / "config").read_text() == session, "nothing is written into ~/.aws/config"
+    # The session is over: the account stays, and says what to do.
+    path = curfew.user / ".aws/sso/cache" / (hashlib.sha1(b"corp").hexdigest() + ".json")
+    token = json.loads(path.read_text())
+    del token["refreshToken"]
+    path.write_text(json.dumps({**token, "expiresAt": "2020-01-01T00:00:00Z"}))
+    [gap] = curfew.json("sweep", code=4)["gaps"]
+    assert gap["kind"] == "credentials_expired" and "AWS · vision" in gap["what"], gap
+    curfew.no_secret((token["accessToken"], "sso-secret-", "sso-access-token-"))
+
+
+def test_a_code_of_a_second_factor_opens_a_session(cloud, curfew, keychain):
+    mine = (cloud.exports["AWS_ACCESS_KEY_ID"], cloud.exports["AWS_SECRET_ACCESS_KEY"])
+    name = cloud.name("second")
+    role = cloud.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    serial = "arn:aws:iam::123456789012:mfa/ada"
+    profiles(curfew, base=mine, plain=mine)
+    with (curfew.user / ".aws" / "credentials").open("a") as file:
+        file.write("mfa_serial = %s\n" % serial)
+    config = "[profile lab]\nrole_arn = %s\nsource_profile = base\nmfa_serial = %s\nregion = eu-west-1\n" % (role, serial)
+    login = "[profile console]\nlogin_session = arn:aws:iam::123456789012:user/ada\n"
+    curfew.aws("config", config + login)
+    found = {f["name"]: f["state"] for f in curfew.json("accounts")["found"]}
+    assert {n: s["state"] for n, s in found.items()} == {
+        "base": "ready", "plain": "code", "lab": "code", "console": "incomplete"
+    }, found  # fmt: skip
+    assert serial in found["lab"]["says"]
+    assert "aws configure export-credentials --format env --profile console" in found["console"]["says"]
+    for wrong, says in (("12345", "six digits"), ("654321", "does not take this code")):
+        [told] = curfew.json("account", "add", "--profile", "lab", stdin=wrong + "\n", code=2)["errors"]
+        assert told["field"] == "code" and says in told["happened"], told
+    made = curfew.json("account", "add", "--profile", "lab", stdin="123456\n")
+    assert (made["title"], made["account"], made["home"]) == ("AWS · lab", "123456789012", "eu-west-1")
+    assert name in made["who"] and made["renewal"] == {"by": "code", "id": "profile lab"}, made
+    [account] = curfew.accounts()
+    assert account["keys"]["lasts"] == "until" and "opened" in account["source"], account
+    assert curfew.json("sweep")["gaps"] == []
+    # A session of the keys themselves takes its place.
+    made = curfew.json("account", "add", "--profile", "plain", stdin="123456\n")
+    assert made["renewal"] == {"by": "code", "id": "profile plain"} and made["title"] == "AWS · lab"
+    calls = {entry["op"] for entry in cloud.log() if entry.get("service") == "sts"}
+    assert {"AssumeRole", "GetSessionToken"} <= calls
+    curfew.run("account", "rm", "123456789012", "--yes")
+    curfew.no_secret((mine[1],))
 
 
 def test_the_panel_takes_in_what_a_command_connects(cloud, curfew, keychain):

@@ -152,7 +152,13 @@ def test_a_model_fitted_elsewhere_is_served(cloud, curfew, fitted):
     answer = curfew.json("endpoint", "invoke", name, "--csv", "1,1")["answer"]
     [value] = answer
     assert abs(value - 3) < 1e-6, answer
-    curfew.run("endpoint", "delete", name, "--yes")
+    # Its files stay, unless they are asked for: what stays and what it costs is said.
+    _, err = curfew.run("endpoint", "delete", name, "--yes")
+    assert "Stays: " in err and "s3://curfew-sagemaker-us-east-1-" in err and "a month" in err, err
+    left = ours(cloud) - before
+    assert left and all(name.startswith("key curfew/endpoints/") for name in left), left
+    assert curfew.json("endpoint", "show", name)["state"] != "in-service"
+    curfew.run("endpoint", "delete", name, "--artefacts", "--yes")
     clear(curfew)
     assert ours(cloud) == before
 
@@ -180,7 +186,7 @@ def test_a_deletion_that_is_killed_is_carried_on(cloud, curfew, fitted, operatio
     before, name = ours(cloud), cloud.name("doomed")
     curfew.run("deploy", fitted, "--on", "aws:ml.t2.medium", "--name", name, "--wait")
     hang(cloud, operation, number, after)
-    kill_when_it_hangs(cloud, curfew.start("endpoint", "delete", name, "--yes"))
+    kill_when_it_hangs(cloud, curfew.start("endpoint", "delete", name, "--artefacts", "--yes"))
     curfew.settle()
     gone = {"endpoint " + name, "key curfew/endpoints/%s/endpoint.json" % name}
     assert not gone & ours(cloud), "the endpoint and its files went"

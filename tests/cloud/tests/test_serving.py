@@ -18,7 +18,7 @@ def test_by_request_from_price_to_nothing(cloud, curfew, fitted):
     ask = ["--mode", "serverless", "--memory", "2048", "--concurrency", "5", "--on"]
     err = deployed(curfew, fitted, name, *ask, "aws:ml.t2.medium")
     assert "it costs nothing while nobody asks" in err
-    assert "1,000 requests of 100 ms each: price unknown" in err
+    assert "a second of answering: $0.000040" in err and "say how many requests a day you expect" in err, err
     shown = curfew.json("endpoint", "show", name)
     assert shown["mode"] == {"id": "serverless", "settings": {"concurrency": 5, "memory": 2048}}
     assert shown["machine"] == "aws:serverless" and shown["usd_per_hour"]["is"] == "not_billed"
@@ -26,7 +26,7 @@ def test_by_request_from_price_to_nothing(cloud, curfew, fitted):
     assert abs(value - 3) < 1e-6
     figures = curfew.json("endpoint", "figures", name)["figures"]["items"]
     assert "cold" in [figure["name"] for figure in figures]
-    curfew.run("endpoint", "delete", name, "--yes")
+    curfew.run("endpoint", "delete", name, "--artefacts", "--yes")
     assert ours(cloud) == before, "configuration and model went with it"
     for wrong, field in [
         (["--mode", "serverless", "--memory", "100"], "memory"),
@@ -46,7 +46,7 @@ def test_an_answer_that_comes_later(cloud, curfew, fitted):
     out, err = curfew.run("endpoint", "invoke", name, "--csv", "1,1")
     assert "Taken in. The answer will lie at s3://" in err, err
     assert abs(json.loads(out)[0] - 3) < 1e-6, out
-    curfew.run("endpoint", "delete", name, "--yes")
+    curfew.run("endpoint", "delete", name, "--artefacts", "--yes")
     assert ours(cloud) == before
 
 

@@ -58,6 +58,8 @@ pub struct Row {
 pub enum Renew {
     /// In the form below.
     Paste,
+    /// With another code for this.
+    Code(Name),
     /// By signing in to this.
     SignIn(Name),
     /// Not here; where.
@@ -96,10 +98,35 @@ pub struct Found {
     pub state: Tag,
     /// Why it cannot be connected yet.
     pub why: Text,
-    /// There is a button to connect it.
-    pub connects: bool,
-    /// There is a button to sign in.
-    pub signs_in: bool,
+    /// What can be done with it.
+    pub act: Act,
+}
+
+/// What can be done with something found: one button, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Connect it.
+    Connect,
+    /// Sign in to it.
+    SignIn,
+    /// Give a code of a second factor.
+    Code,
+    /// Choose accounts of it.
+    Choose,
+    /// Nothing.
+    Nothing,
+}
+
+/// The accounts that a sign-in opens, in the dialog.
+#[derive(Debug, Clone, Template)]
+#[template(path = "accounts_choose.html")]
+pub struct Choose {
+    /// The cloud's id.
+    pub cloud: String,
+    /// "SSO session corp".
+    pub title: Name,
+    /// What there is.
+    pub found: Vec<Found>,
 }
 
 /// A sign-in that goes on, or failed.

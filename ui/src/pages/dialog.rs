@@ -17,6 +17,8 @@ pub struct Confirm {
     pub hidden: Vec<(&'static str, Name)>,
     /// A text to type, where one is needed.
     pub ask: Option<Asked>,
+    /// A choice that changes what is asked: the dialog is fetched again with it.
+    pub tick: Option<Tick>,
     /// The button that does it.
     pub does: &'static str,
     /// The button that does nothing.
@@ -25,6 +27,19 @@ pub struct Confirm {
     pub ends: bool,
     /// What went wrong at the last try.
     pub told: Vec<Told>,
+}
+
+/// A choice in a dialog.
+#[derive(Debug, Clone, Default)]
+pub struct Tick {
+    /// Its name in the address.
+    pub id: &'static str,
+    /// "Delete its files too".
+    pub label: String,
+    /// It is chosen.
+    pub on: bool,
+    /// Where the dialog comes from.
+    pub href: String,
 }
 
 /// A text in a dialog.

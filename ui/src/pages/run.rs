@@ -22,6 +22,8 @@ pub struct Run {
     pub started: Name,
     /// What it does just now, or why it ended.
     pub detail: Name,
+    /// How far what it needs has been uploaded, while it is.
+    pub upload: Option<Upload>,
     /// The numbers in a row.
     pub stats: Vec<Stat>,
     /// How it ended badly.
@@ -61,6 +63,21 @@ pub struct Stat {
     pub label: String,
     /// `value` is words, not a number.
     pub words: bool,
+}
+
+/// What is uploaded before a machine is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// "Uploading the data of “training”".
+    pub what: Name,
+    /// "12 MiB of 40 MiB".
+    pub says: String,
+    /// Bytes that are there.
+    pub done: u64,
+    /// Bytes in all; at least 1.
+    pub total: u64,
+    /// Whole percent.
+    pub percent: u64,
 }
 
 /// How something ended badly.

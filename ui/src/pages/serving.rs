@@ -27,8 +27,8 @@ pub struct ModeNumber {
     pub title: String,
     /// What it decides.
     pub hint: &'static str,
-    /// Where nothing is typed.
-    pub usual: u32,
+    /// What holds where nothing is typed.
+    pub usual: String,
     /// As typed.
     pub field: Field,
 }

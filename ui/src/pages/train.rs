@@ -112,7 +112,7 @@ pub struct PriceLine {
     /// In a day and in a month, where it is to last.
     pub lasting: Option<(Price, Price)>,
     /// What its use costs besides: of what, and how much.
-    pub by_use: Option<(String, Price)>,
+    pub by_use: Vec<(String, Price)>,
     /// At most, until the curfew.
     pub at_most: Option<Price>,
     /// "goes home at 22:05, held on this computer, also with the panel closed".

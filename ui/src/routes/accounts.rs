@@ -6,11 +6,12 @@ use crate::fields::Fields;
 use crate::host::may_open;
 use crate::pages::Html;
 use crate::pages::accounts::Accounts;
+use crate::pages::dialog::Confirm;
 use crate::pages::parts::Told;
 use crate::{App, views};
 use axum::extract::State;
 use axum::response::IntoResponse as _;
-use curfew_core::connect::{Connection, Connector, Way};
+use curfew_core::connect::{Connection, Connector, Secret, Way};
 use curfew_core::{Error, ErrorKind, Result};
 use curfew_engine::AccountView;
 use std::sync::Arc;
@@ -50,12 +51,52 @@ fn connector<'a>(app: &'a App, fields: &Fields) -> Result<&'a Arc<dyn Connector>
     })
 }
 
+/// What a sign-in opens, to choose from.
+pub(crate) async fn choose(State(app): State<App>, Query(fields): Query) -> Answer {
+    let (engine, cx) = (app.engine(), app.cx());
+    let connector = connector(&app, &fields)?;
+    let id = fields.raw("id");
+    let found = engine.choices_of(&cx, connector.cloud().as_str(), id).await?;
+    let all = engine.found_accounts(&cx, connector).await?;
+    let title = all.iter().find(|f| f.id == id).map_or(id, |f| f.title.as_str());
+    Ok(Html::of(&views::accounts::choose(connector.cloud(), title, &found)).into_response())
+}
+
 /// Connects what was found.
 pub(crate) async fn connect(State(app): State<App>, fields: Fields) -> Answer {
     let way = Way::Found { id: fields.raw("id").to_owned() };
-    let connection = Connection { way, name: None, region: None, lasting: false };
+    let connection = Connection { way, name: None, region: None, code: None, lasting: false };
     app.engine().connect(&app.cx(), fields.raw("cloud"), &connection).await?;
     Ok(go("/accounts"))
+}
+
+async fn code_form(app: &App, fields: &Fields) -> Result<Confirm> {
+    let connector = connector(app, fields)?;
+    let found = app.engine().found_accounts(&app.cx(), connector).await?;
+    let found = found.into_iter().find(|f| f.id == fields.raw("id")).ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, "find it", "what the code was for is not on this computer any more")
+    })?;
+    Ok(views::accounts::code(connector.cloud(), &found))
+}
+
+pub(crate) async fn ask_code(State(app): State<App>, Query(fields): Query) -> Answer {
+    Ok(Html::of(&code_form(&app, &fields).await?).into_response())
+}
+
+/// Connects with a code of a second factor. The code is never given back.
+pub(crate) async fn code(State(app): State<App>, fields: Fields) -> Answer {
+    let way = Way::Found { id: fields.raw("id").to_owned() };
+    let code = Some(Secret::new(fields.raw("code")));
+    let connection = Connection { way, name: None, region: None, code, lasting: false };
+    let Err(error) = app.engine().connect(&app.cx(), fields.raw("cloud"), &connection).await else {
+        return Ok(go("/accounts"));
+    };
+    let mut dialog = code_form(&app, &fields).await?;
+    match (&mut dialog.ask, error.field()) {
+        (Some(asked), Some("code")) => asked.field.wrong = views::wrong(&error),
+        _ => dialog.told.push(Told::from(&error)),
+    }
+    Ok(unprocessable(&dialog))
 }
 
 /// Connects by what was pasted. Nothing of what was typed is lost but the secrets.

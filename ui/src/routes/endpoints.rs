@@ -192,10 +192,11 @@ pub(crate) async fn stop(State(app): State<App>, Path(endpoint): Path<String>) -
     }
 }
 
-pub(crate) async fn ask_remove(State(app): State<App>, Path(endpoint): Path<String>) -> Answer {
+pub(crate) async fn ask_remove(State(app): State<App>, Path(endpoint): Path<String>, Query(fields): Query) -> Answer {
     let endpoint: EndpointId = id(&endpoint, "find the endpoint")?;
     let keys = app.engine().endpoint_keys(&app.cx(), &endpoint).await?;
-    let form = remove_form(&app, endpoint.as_str(), &keys, format!("/endpoints/{endpoint}/remove")).await?;
+    let post = format!("/endpoints/{endpoint}/remove");
+    let form = remove_form(&app, endpoint.as_str(), &keys, post, fields.on("artefacts")).await?;
     Ok(Html::of(&form).into_response())
 }
 

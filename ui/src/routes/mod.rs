@@ -100,6 +100,8 @@ pub fn router(app: App) -> Router {
         .route("/accounts/{cloud}/{account}/parts/{part}/forget", post(account::forget))
         .route("/accounts/{cloud}/{account}/parts/{part}/make", get(account::ask_make).post(account::make))
         .route("/accounts", get(accounts::page))
+        .route("/accounts/choose", get(accounts::choose))
+        .route("/accounts/code", get(accounts::ask_code).post(accounts::code))
         .route("/accounts/connect", post(accounts::connect))
         .route("/accounts/paste", post(accounts::paste))
         .route("/accounts/sign-in", post(accounts::sign_in))

@@ -4,8 +4,8 @@ use super::{Query, id};
 use crate::answer::{Answer, go, unprocessable};
 use crate::fields::Fields;
 use crate::pages::Html;
-use crate::pages::dialog::{Asked, Confirm};
-use crate::pages::parts::{Field, Name, Text, Told};
+use crate::pages::dialog::{Asked, Confirm, Tick};
+use crate::pages::parts::{Field, Name, Price, Text, Told};
 use crate::{App, series, views};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue};
@@ -13,10 +13,13 @@ use axum::response::{IntoResponse as _, Response};
 use curfew_core::plan::OutcomeResult;
 use curfew_core::run::LogChunk;
 use curfew_core::{Error, ErrorKind, Result, RunId, say};
+use rust_decimal::Decimal;
 use std::time::{Duration, Instant};
 
 /// How many metrics the table shows.
 const METRICS: usize = 60;
+/// As money by the month is told everywhere.
+const MONTH: jiff::SignedDuration = jiff::SignedDuration::from_hours(730);
 /// How often the page's wait looks at the run's files.
 const LOOK: Duration = Duration::from_millis(60);
 
@@ -210,10 +213,18 @@ async fn stop_form(app: &App, run: &RunId) -> Result<Confirm> {
     let view = app.engine().run(&app.cx(), run).await?;
     Ok(Confirm {
         title: Name(format!("Stop “{}”?", say::clean(&view.spec.name, 60))),
-        says: vec![
-            "The script is asked to end, and ended if it does not within its grace time. What it has saved so far stays.".into(),
-            "Once it has ended, it costs nothing more.".into(),
-        ],
+        says: if view.status.progress.is_some() {
+            vec![
+                "What it needs is still on its way. Nothing has begun, and no machine is billed; no more is sent."
+                    .into(),
+            ]
+        } else {
+            vec![
+                "The script is asked to end, and ended if it does not within its grace time. What it has saved so far stays."
+                    .into(),
+                "Once it has ended, it costs nothing more.".into(),
+            ]
+        },
         post: format!("/runs/{run}/stop"),
         does: "Stop the run",
         leaves: "Let it run",
@@ -245,8 +256,20 @@ pub(crate) async fn remove_form(
     id: &str,
     keys: &[curfew_core::resource::ResourceKey],
     post: String,
+    artefacts: bool,
 ) -> Result<Confirm> {
-    let plan = app.engine().freeze(&app.cx(), keys, None).await?;
+    let plan = app.engine().freeze_with(&app.cx(), keys, None, artefacts).await?;
+    // The same address tells of the plan, and takes it.
+    let tick = plan.items.iter().find_map(|item| {
+        let goes = item.steps.iter().find_map(|step| step.artefacts.as_ref()).filter(|_| item.steps.len() > 1);
+        let of = item.stays.first().or(goes)?;
+        Some(Tick {
+            id: "artefacts",
+            label: format!("Delete its files and its log too: {}", say::clean(&of.says, 200)),
+            on: artefacts,
+            href: post.clone(),
+        })
+    });
     let mut says: Vec<Text> = Vec::new();
     for item in &plan.items {
         if item.was_active {
@@ -256,6 +279,16 @@ pub(crate) async fn remove_form(
             let undo = if step.reversible { "" } else { " This cannot be undone." };
             says.push(Text(format!("{}.{undo}", step.says.trim_end_matches('.'))));
         }
+    }
+    for left in plan.items.iter().flat_map(|item| &item.stays) {
+        let cost = left.rate.clone().map(|rate| rate.over(MONTH));
+        let month = Price::of(&cost, &app.cx().clock().zone());
+        let costs = match cost.amount() {
+            Some(money) if money.amount() < Decimal::new(1, 2) => "less than a cent a month".to_owned(),
+            Some(money) => format!("{money} a month"),
+            None => month.main,
+        };
+        says.push(Text(format!("Its files stay, {}: {costs} ({}).", left.says, month.note)));
     }
     says.extend(plan.gaps.iter().map(|gap| Text(format!("It could not be read: {}", gap.reason))));
     if plan.items.is_empty() && plan.gaps.is_empty() {
@@ -267,6 +300,7 @@ pub(crate) async fn remove_form(
         says,
         post,
         hidden: vec![("plan", Name::from(plan.id.as_str()))],
+        tick,
         does: "Remove",
         leaves: "Keep it",
         ends: true,
@@ -291,7 +325,7 @@ pub(crate) async fn run_seen(app: &App, fields: &Fields) -> Result<()> {
 pub(crate) async fn ask_remove(State(app): State<App>, Path(run): Path<String>) -> Answer {
     let run: RunId = id(&run, "find the run")?;
     let key = app.engine().run_key(&run).await?;
-    Ok(Html::of(&remove_form(&app, run.as_str(), &[key], format!("/runs/{run}/remove")).await?).into_response())
+    Ok(Html::of(&remove_form(&app, run.as_str(), &[key], format!("/runs/{run}/remove"), true).await?).into_response())
 }
 
 pub(crate) async fn remove(State(app): State<App>, Path(_): Path<String>, fields: Fields) -> Answer {

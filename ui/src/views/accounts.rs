@@ -2,8 +2,8 @@
 
 use super::at_field;
 use crate::fields::Fields;
-use crate::pages::accounts::{Asked, Cloud, Found, Paste, Renew, Row, Signing};
-use crate::pages::dialog::Confirm;
+use crate::pages::accounts::{Act, Asked, Choose, Cloud, Found, Paste, Renew, Row, Signing};
+use crate::pages::dialog::{Asked as DialogField, Confirm};
 use crate::pages::parts::{Field, Name, Tag, Text, Told};
 use crate::pages::today::KeysLine;
 use curfew_core::connect::{self, Connection, FieldKind, FoundState, PasteSheet, Renewal, Secret, Way};
@@ -58,6 +58,7 @@ pub fn row(view: &AccountView, now: &Zoned) -> Row {
         notes,
         renew: match &facts.renewal {
             Renewal::Paste => Renew::Paste,
+            Renewal::Code { id } => Renew::Code(Name::from(id)),
             Renewal::SignIn { id } => Renew::SignIn(Name::from(id)),
             Renewal::Elsewhere { says } => Renew::Elsewhere(Text(sentence(says))),
         },
@@ -122,9 +123,11 @@ pub fn cloud(
 
 fn one_found(found: &connect::Found) -> Found {
     let (word, class, why) = match &found.state {
+        FoundState::Ready if found.chooses => ("signed in", "home", ""),
         FoundState::Ready => ("ready", "info", ""),
         FoundState::Connected => ("connected", "home", ""),
         FoundState::SignIn { says } => ("sign in", "hot", says.as_str()),
+        FoundState::Code { says } => ("needs a code", "hot", says.as_str()),
         FoundState::Incomplete { says } => ("incomplete", "", says.as_str()),
     };
     Found {
@@ -134,8 +137,47 @@ fn one_found(found: &connect::Found) -> Found {
         says: Text::from(&found.says),
         state: Tag { word, class },
         why: Text(if why.is_empty() { String::new() } else { sentence(why) }),
-        connects: found.connects && found.state == FoundState::Ready,
-        signs_in: found.signs_in && matches!(found.state, FoundState::SignIn { .. }),
+        act: match found.state {
+            FoundState::Ready if found.connects => Act::Connect,
+            FoundState::Ready if found.chooses => Act::Choose,
+            FoundState::SignIn { .. } if found.signs_in => Act::SignIn,
+            FoundState::Code { .. } => Act::Code,
+            _ => Act::Nothing,
+        },
+    }
+}
+
+/// The accounts that a sign-in opens.
+pub fn choose(cloud: &CloudId, title: &str, found: &[connect::Found]) -> Choose {
+    Choose { cloud: cloud.to_string(), title: Name::from(title), found: found.iter().map(one_found).collect() }
+}
+
+/// The question for a code.
+pub fn code(cloud: &CloudId, found: &connect::Found) -> Confirm {
+    let why = match &found.state {
+        FoundState::Code { says } => sentence(says),
+        _ => String::new(),
+    };
+    Confirm {
+        title: Name(format!("Connect {}", say::clean(&found.title, 60))),
+        says: vec![
+            Text(why),
+            Text::from(
+                "The keys of the session that it opens are kept like keys that were pasted, and end by themselves.",
+            ),
+        ],
+        post: "/accounts/code".into(),
+        hidden: vec![("cloud", Name(cloud.to_string())), ("id", Name::from(&found.id))],
+        ask: Some(DialogField {
+            id: "code",
+            label: "Code",
+            hint: "The six digits that your device shows now".into(),
+            field: Field::default(),
+            choices: Vec::new(),
+        }),
+        does: "Connect",
+        leaves: "Not now",
+        ..Confirm::default()
     }
 }
 
@@ -167,7 +209,13 @@ pub fn paste(cloud: &CloudId, sheet: &PasteSheet) -> Paste {
 pub fn connection(fields: &Fields, sheet: &PasteSheet) -> Connection {
     let pasted = sheet.fields.iter().filter_map(|f| Some((f.id.to_owned(), Secret::new(fields.get(f.id)?))));
     let own = |name: &str| fields.get(name).map(str::to_owned);
-    Connection { way: Way::Pasted(pasted.collect()), name: own("name"), region: own("region"), lasting: false }
+    Connection {
+        way: Way::Pasted(pasted.collect()),
+        name: own("name"),
+        region: own("region"),
+        code: None,
+        lasting: false,
+    }
 }
 
 /// The form with what is wrong in it. What was typed is there again, apart from the secrets.

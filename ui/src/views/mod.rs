@@ -117,7 +117,7 @@ pub(crate) fn price_line(quote: &Quote, curfew: Timestamp, now: &Zoned) -> Price
     PriceLine {
         hour: Some(Price::of(&quote.rate, zone)),
         lasting: None,
-        by_use: quote.by_use.as_ref().map(|u| (u.of.clone(), Price::of(&u.cost, zone))),
+        by_use: quote.by_use.iter().map(|u| (u.of.clone(), Price::of(&u.cost, zone))).collect(),
         at_most: Some(Price::of(&at_most, zone)).filter(|p| p.known),
         home: format!("Goes home {}, {}.", at(curfew, now), quote.enforcer),
         cautions: quote.cautions.iter().map(|c| (Text::from(&c.says), Text::from(&c.risk))).collect(),

@@ -2,10 +2,10 @@
 
 use super::{failed, when};
 use crate::pages::parts::{Name, Price, number};
-use crate::pages::run::{MetricRow, Run as Page, Stat};
+use crate::pages::run::{MetricRow, Run as Page, Stat, Upload};
 use crate::pages::shell::Shell;
 use curfew_core::curfew::Enforcer;
-use curfew_core::{Cost, HourlyRate, say};
+use curfew_core::{Cost, HourlyRate, Progress, say};
 use curfew_engine::{Finish, RunView};
 use jiff::{SignedDuration, Zoned};
 use rust_decimal::prelude::ToPrimitive as _;
@@ -17,7 +17,10 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
     let going = !status.state.is_over();
     let began = status.started.unwrap_or(status.created);
     let word = if status.started.is_some() { "started" } else { "asked for" };
+    let upload = status.progress.as_ref().filter(|_| going).map(upload);
     let detail = match (&status.detail, &status.ended_by) {
+        // The bar says it.
+        _ if upload.is_some() => String::new(),
         (Some(detail), _) if going => detail.clone(),
         (_, Some(by)) => by.clone(),
         (Some(detail), None) => detail.clone(),
@@ -36,6 +39,7 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
     }
     facts.push(("Id", Name::from(spec.id.as_str())));
     let extend = match status.curfew.as_ref().map(|c| &c.enforcer) {
+        _ if upload.is_some() => Err("Its curfew can be moved once it has begun.".to_owned()),
         Some(Enforcer::Supervisor | Enforcer::Cloud { .. } | Enforcer::OnlyWhileOn) | None => Ok(()),
     };
     Page {
@@ -45,6 +49,7 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
         place: Name::from(&run.place),
         started: Name(format!("{word} {} by {}", when(began, &now), spec.owner)),
         detail: Name(detail),
+        upload,
         stats: stats(run, &now),
         failure: status.failure.as_ref().map(failed),
         told: Vec::new(),
@@ -64,6 +69,22 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
         began_ms: began.as_millisecond(),
         usd_per_hour: status.rate.amount().and_then(|HourlyRate(m)| m.amount().to_f64()).map(|usd| usd.to_string()),
         shell,
+    }
+}
+
+fn upload(progress: &Progress) -> Upload {
+    let total = progress.total.max(1);
+    let done = progress.done.min(total);
+    let mut what = say::clean(&progress.what, 100);
+    if let Some(first) = what.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Upload {
+        what: Name(what),
+        says: format!("{} of {}", say::bytes(done), say::bytes(progress.total)),
+        done,
+        total,
+        percent: u64::try_from(u128::from(done) * 100 / u128::from(total)).unwrap_or(100),
     }
 }
 

@@ -19,7 +19,7 @@ pub fn modes(fields: &Fields, modes: &'static [ServingMode]) -> Modes {
             name: field.name,
             title: format!("{}{unit}", field.title),
             hint: field.hint,
-            usual: field.usual,
+            usual: field.usual.map_or_else(|| "not known".into(), |usual| usual.to_string()),
             field: Field::of(fields.raw(field.name)),
         }
     });
@@ -41,7 +41,7 @@ pub fn settings(fields: &Fields, modes: &[ServingMode]) -> BTreeMap<String, Stri
 pub fn mode_line(offered: &ServingMode, mode: &Mode) -> String {
     let mut parts = vec![offered.title.to_owned()];
     for field in offered.fields {
-        let value = mode.settings.get(field.name).copied().unwrap_or(field.usual);
+        let Some(value) = mode.settings.get(field.name).copied().or(field.usual) else { continue };
         let unit = if field.unit.is_empty() { String::new() } else { format!(" {}", field.unit) };
         parts.push(format!("{} {}{unit}", field.title.to_lowercase(), number(f64::from(value))));
     }

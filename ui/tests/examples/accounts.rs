@@ -71,10 +71,19 @@ fn found() -> Vec<Found> {
         says: says.into(),
         state,
         signs_in: true,
+        chooses: false,
         connects: true,
     };
     vec![
         one("lab", "keys in the file, eu-west-1", FoundState::Ready),
+        Found {
+            id: "sso-session corp<b>&".into(),
+            title: "SSO session corp".into(),
+            signs_in: true,
+            connects: false,
+            chooses: true,
+            ..one("", "no profile uses it", FoundState::Ready)
+        },
         one("research", "account 333333333333 as Researcher by SSO", FoundState::Connected),
         one("corp", "account 1 as R by SSO", FoundState::SignIn { says: "the session ran out yesterday 18:20".into() }),
         one("half", "", FoundState::Incomplete { says: "it has no aws_secret_access_key".into() }),

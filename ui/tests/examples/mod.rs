@@ -79,6 +79,7 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
         status: RunStatus {
             state,
             detail: (state == RunState::Starting).then(|| "installing requirements".into()),
+            progress: None,
             failure: None,
             ended_by: (state == RunState::Stopped).then(|| "its curfew came".into()),
             created: at(-78),
@@ -179,7 +180,12 @@ pub(crate) fn resource(name: &str, kind: &str, title: &str, evidence: Vec<Eviden
         curfew: None,
         intent: None,
         keep_until: None,
-        steps: vec![RemovalStep { verb: "delete".into(), says: "Delete 1.2 GiB of files".into(), reversible: false }],
+        steps: vec![RemovalStep {
+            verb: "delete".into(),
+            says: "Delete 1.2 GiB of files".into(),
+            reversible: false,
+            artefacts: None,
+        }],
         fingerprint: "1".into(),
     }
 }
@@ -196,7 +202,7 @@ pub(crate) fn dear_resource() -> Resource {
     r.rate = estimated(27);
     r.so_far = spent(5800);
     r.steps = ["End the endpoint", "Delete its configuration", "Delete its model"]
-        .map(|says| RemovalStep { verb: "delete".into(), says: says.into(), reversible: false })
+        .map(|says| RemovalStep { verb: "delete".into(), says: says.into(), reversible: false, artefacts: None })
         .into();
     r
 }
@@ -280,7 +286,7 @@ pub(crate) static MODES: [curfew_core::ServingMode; 2] = [
             title: "Memory",
             unit: "MB",
             hint: "1024 to 6144 in steps of 1024",
-            usual: 2048,
+            usual: Some(2048),
             from: 1024,
             to: 6144,
             step: 1024,
@@ -438,6 +444,7 @@ pub(crate) fn plan() -> Plan {
         rate: r.rate.clone(),
         bytes: r.bytes,
         steps: r.steps.clone(),
+        stays: vec![],
         fingerprint: r.fingerprint.clone(),
         was_active: r.is_active(),
         read: None,

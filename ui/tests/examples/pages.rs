@@ -8,7 +8,7 @@ use super::{
     spark, today_dear, today_empty, today_local, zone,
 };
 use curfew_core::provider::{Caution, Quote};
-use curfew_core::{Error, Home};
+use curfew_core::{Cost, Error, Home};
 use curfew_ui::fields::Fields;
 use curfew_ui::pages::Html;
 use curfew_ui::pages::dialog::{Asked, Confirm};
@@ -98,6 +98,36 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
     add("run", &|| Html::of(&views::run::run(frame(&local, "train", "iris"), &local.training[0], metrics())));
     add("run-dear", &|| Html::of(&views::run::run(frame(&dear, "train", "resnet"), &dear_run(), metrics())));
     add("run-failed", &|| Html::of(&views::run::run(frame(&local, "train", "broken"), &failed_run(), vec![])));
+    add("dialog-artefacts", &|| {
+        Html::of(&Confirm {
+            title: Name::from("Remove “iris-demo”?"),
+            says: vec![
+                "Delete the endpoint; it stops billing then. This cannot be undone.".into(),
+                "Its files stay, 12.0 MiB in s3://lab<b>/: $0.0003 a month (estimated: S3 Standard).".into(),
+            ],
+            post: "/endpoints/iris-demo/remove".into(),
+            tick: Some(curfew_ui::pages::dialog::Tick {
+                id: "artefacts",
+                label: "Delete its files and its log too: 12.0 MiB in s3://lab<b>/".into(),
+                on: false,
+                href: "/endpoints/iris-demo/remove".into(),
+            }),
+            does: "Remove",
+            leaves: "Keep it",
+            ends: true,
+            ..Confirm::default()
+        })
+    });
+    add("run-uploading", &|| {
+        let mut view = run("vision-3k9d", "vision", RunState::Queued);
+        (view.loss, view.epochs) = (None, None);
+        let what = "uploading the data of “train-<b>&”".to_owned();
+        view.status.progress = Some(curfew_core::Progress { what, done: 1_234_567_890, total: 3_865_470_566 });
+        view.status.detail = view.status.progress.as_ref().map(ToString::to_string);
+        view.status.rate = Cost::NotBilled { note: "it has not begun".into() };
+        view.status.so_far = Cost::NotBilled { note: "it has not begun".into() };
+        Html::of(&views::run::run(frame(&local, "train", "vision"), &view, vec![]))
+    });
     add("run-done", &|| {
         let mut view = run("iris-7f3a", NASTY, RunState::Completed);
         view.epochs = Some((60.0, Some(60.0)));
@@ -162,10 +192,12 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         let mut quote = quote();
         quote.cautions.clear();
         quote.rate = curfew_core::Cost::NotBilled { note: "it costs nothing while nobody asks".into() };
-        quote.by_use = Some(curfew_core::provider::UsePrice {
-            of: "1,000 requests of 100 ms each".into(),
-            cost: curfew_core::Cost::Unknown { why: "the price list here has no such price".into() },
-        });
+        let (of, why) = ("a second of answering", "the price list here has no such price");
+        let use_price = |of: &str, why: &str| curfew_core::provider::UsePrice {
+            of: of.into(),
+            cost: Cost::Unknown { why: why.into() },
+        };
+        quote.by_use = vec![use_price(of, why), use_price("a day", "say how many requests a day")];
         form = views::endpoint::with_cautions(form, &quote, &[], at(330), &now());
         form = views::endpoint::with_errors(form, &[error]);
         Html::of(&Endpoints { shell: frame(&local, "endpoints", "Endpoints"), rows: vec![], form })
@@ -405,7 +437,7 @@ pub(crate) fn quote() -> Quote {
             },
         ],
         enforcer: Enforcer::Supervisor,
-        by_use: None,
+        by_use: vec![],
         longest: None,
     }
 }

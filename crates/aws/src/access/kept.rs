@@ -3,6 +3,7 @@
 
 use curfew_core::{Error, RegionName, Result, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -21,6 +22,9 @@ pub(crate) struct Notes {
     pub regions: Option<Enabled>,
     /// List prices that were asked for, by "REGION MACHINE".
     pub prices: std::collections::BTreeMap<String, crate::market::heard::Told>,
+    /// What serverless endpoints cost, where the account's price list has told it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub serverless: BTreeMap<RegionName, crate::market::Seconds>,
 }
 
 /// A bucket and where it is.

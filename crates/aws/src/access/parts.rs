@@ -136,7 +136,7 @@ impl Inner {
             return Err(fixed(ROLE_VARIABLE, "role"));
         }
         let arn = role::create(self, cx, &self.home).await?;
-        self.known.lock().await.role = Some(arn.clone());
+        *self.known.role.lock().await = Some(arn.clone());
         self.kept.change(|notes| notes.role = Some(arn.clone()))?;
         Ok(Chosen { id: arn, by: HERE.into(), fixed: false })
     }
@@ -146,8 +146,8 @@ impl Inner {
     /// The bucket that was chosen and where it is; `None`: ours, one in each region.
     pub(crate) async fn bucket_named(&self, cx: &Cx) -> Result<Option<InRegion>> {
         let Some(name) = &self.settings.bucket else { return Ok(self.kept.notes().bucket) };
-        let mut known = self.known.lock().await;
-        if known.named.as_ref().is_none_or(|n| n.name != *name) {
+        let mut known = self.known.named.lock().await;
+        if known.as_ref().is_none_or(|n| n.name != *name) {
             let region = match bucket::region(self, cx, name).await {
                 Ok(region) => region,
                 // Not told: it is taken to be where everything else is, and a look into it says so if it is not. Not there
@@ -155,9 +155,9 @@ impl Inner {
                 Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::NotFound) => self.home.clone(),
                 Err(e) => return Err(e),
             };
-            known.named = Some(InRegion { name: name.clone(), region });
+            *known = Some(InRegion { name: name.clone(), region });
         }
-        Ok(known.named.clone())
+        Ok(known.clone())
     }
 
     /// The name of the bucket that is used in a region.

@@ -1,10 +1,11 @@
 //! AWS's accounts of one home: what is connected, what could be, and how.
 
 use super::files::{self, AT_MOST, Files, profile_of_environment};
+use super::keychain::Keychain;
 use super::keys;
 use super::paste;
 use super::records::{From, Note, Record, Records, mark};
-use super::{Keys, Settings, given, identity, load, sso};
+use super::{Keys, Settings, SsoRole, given, identity, load, sso};
 use crate::Aws;
 use async_trait::async_trait;
 use curfew_core::connect::{
@@ -20,12 +21,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The connections of one home.
 pub struct Connections {
     cloud: CloudId,
-    records: Records,
+    pub(super) records: Records,
     secrets: Arc<dyn Secrets>,
     /// Where each account keeps what was chosen for it.
     kept: PathBuf,
     /// What was opened, by all that it depends on.
     open: Mutex<HashMap<u64, Arc<Aws>>>,
+    keychain: Keychain,
 }
 
 impl Connections {
@@ -37,6 +39,7 @@ impl Connections {
             secrets,
             kept: home.root().join("accounts"),
             open: Mutex::default(),
+            keychain: Keychain::default(),
         }
     }
 
@@ -63,8 +66,7 @@ impl Connections {
         format!("AWS {account}")
     }
     async fn secret(&self, account: &str) -> Result<Option<Secret>> {
-        let (secrets, name) = (self.secrets.clone(), Self::secret_name(account));
-        blocking("read the keychain", move || secrets.get(&name)).await?
+        self.keychain.get(&self.secrets, Self::secret_name(account)).await
     }
 
     /// The account with these settings; the same one as before where nothing has changed.
@@ -73,7 +75,8 @@ impl Connections {
         let life = format!("{:?}", settings.life);
         // A profile's keys come from the files, so another state of these is another client.
         let files = if settings.keys.is_some() { String::new() } else { files::stamp() };
-        let all = mark((account, keys, &settings.title, &settings.profile, &settings.region, life, files));
+        let all =
+            mark((account, keys, &settings.sso, &settings.title, &settings.profile, &settings.region, life, files));
         let known = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&all).cloned();
         if let Some(known) = known {
             return Ok(known);
@@ -118,6 +121,16 @@ impl Connections {
                     self.same_account(record, &settings, now).await?;
                 }
                 Ok(settings)
+            }
+            From::Sso { session, role } => {
+                let at = files.session(session).map_err(|why| {
+                    Error::new(ErrorKind::NotFound, "connect AWS", format!("it signs in by ~/.aws, and {why}"))
+                        .next("Put it back, or remove the account under Settings, Accounts, and connect it anew")
+                })?;
+                let life = files::life_of_session(&at, cx.now());
+                let region = base.region.clone().or_else(|| Some(at.region.clone()));
+                let chosen = sso_role(session, &record.account, role, at);
+                Ok(Settings { sso: Some(chosen), life, region, ..base })
             }
             From::Keys { temporary, pasted, until, this_session_only, .. } => {
                 let Some(keys) = self.secret(&record.account).await?.as_ref().and_then(Keys::of_secret) else {
@@ -169,6 +182,19 @@ impl Connections {
                     None => elsewhere,
                 };
                 (format!("profile {shown} of ~/.aws"), None, renewal)
+            }
+            From::Sso { session, role } => {
+                let source =
+                    format!("the role {} of the SSO session {}", say::clean(role, 60), say::clean(session, 60));
+                (source, None, Renewal::SignIn { id: format!("sso-session {session}") })
+            }
+            From::Keys { tail, pasted, this_session_only, coded: Some(profile), .. } => {
+                let place =
+                    if this_session_only.is_some() { "for this session only" } else { "in the system keychain" };
+                let when = say::when(*pasted, &cx.clock().local());
+                let shown = say::clean(profile, 60);
+                let source = format!("a session of profile {shown} (keys …{tail}), opened {when} with a code, {place}");
+                (source, this_session_only.clone(), Renewal::Code { id: format!("profile {profile}") })
             }
             From::Keys { tail, pasted, this_session_only, .. } => {
                 let place =
@@ -230,7 +256,13 @@ impl Connections {
         Ok(Account { facts, provider: aws })
     }
 
-    async fn keep(&self, record: Record, secret: Option<Secret>, lasting: bool, cx: &Cx) -> Result<AccountFacts> {
+    pub(super) async fn keep(
+        &self,
+        record: Record,
+        secret: Option<Secret>,
+        lasting: bool,
+        cx: &Cx,
+    ) -> Result<AccountFacts> {
         let name = Self::secret_name(&record.account);
         let mut record = record;
         if let Some(secret) = &secret {
@@ -256,7 +288,7 @@ impl Connections {
                 let before = list.remove(at);
                 had_keys = match &before.from {
                     From::Keys { this_session_only, .. } => Some(this_session_only.is_none()),
-                    From::Profile { .. } => None,
+                    From::Profile { .. } | From::Sso { .. } => None,
                 };
                 // New keys keep everything else.
                 record.name = record.name.take().or(before.name);
@@ -276,44 +308,6 @@ impl Connections {
             }
         }
         Ok(self.facts(&kept, cx))
-    }
-
-    async fn connect_profile(
-        &self,
-        cx: &Cx,
-        id: &str,
-        name: Option<String>,
-        region: Option<String>,
-    ) -> Result<AccountFacts> {
-        let found = self.found(cx)?.into_iter().find(|f| f.id == id && f.connects);
-        let Some(found) = found else {
-            return Err(Error::input("profile", format!("there is no {} in ~/.aws", say::clean(id, 80)))
-                .next("See what there is with curfew accounts"));
-        };
-        match found.state {
-            FoundState::Ready | FoundState::Connected => {}
-            FoundState::SignIn { says } => {
-                return Err(Error::new(
-                    ErrorKind::CredentialsExpired,
-                    "connect AWS",
-                    format!("{}: {says}", found.title),
-                )
-                .next(format!("Sign in first: curfew account sign-in {}", found.name))
-                .at("profile"));
-            }
-            FoundState::Incomplete { says } => {
-                return Err(Error::input("profile", format!("{} cannot be used: {says}", found.title))
-                    .next("Complete it in ~/.aws, or paste keys"));
-            }
-        }
-        let profile = found.name;
-        let settings = Settings { profile: Some(profile.clone()), region: region.clone(), ..Settings::default() };
-        let who = identity(&load(&settings).await?).await.map_err(|e| e.at("profile"))?;
-        // An account that has a name keeps it; the default profile's is not worth showing.
-        let known = self.records.list()?.into_iter().any(|r| r.account == who.account && r.name.is_some());
-        let name = name.or_else(|| (profile != "default" && !known).then(|| profile.clone()));
-        let from = From::Profile { mark: profile_mark(&profile), profile };
-        self.keep(Record { account: who.account, arn: who.arn, name, region, from }, None, false, cx).await
     }
 
     async fn connect_keys(
@@ -337,6 +331,7 @@ impl Connections {
             temporary: pair.session.is_some(),
             pasted: cx.now(),
             until: pasted.until,
+            coded: None,
             this_session_only: None,
         };
         let record = Record { account: who.account, arn: who.arn, name, region, from };
@@ -368,7 +363,7 @@ impl Connector for Connections {
             .into_iter()
             .filter_map(|r| match r.from {
                 From::Profile { profile, .. } => Some(format!("profile {profile}")),
-                From::Keys { .. } => None,
+                From::Keys { .. } | From::Sso { .. } => None,
             })
             .collect();
         let by_itself = given("AWS_ACCESS_KEY_ID").is_none().then(|| format!("profile {}", profile_of_environment()));
@@ -379,8 +374,33 @@ impl Connector for Connections {
         }
         Ok(found)
     }
+    async fn choices(&self, cx: &Cx, id: &str) -> Result<Vec<Found>> {
+        let Some(session) = id.strip_prefix("sso-session ") else {
+            let what = format!("{} is no SSO session", say::clean(id, 80));
+            return Err(Error::input("profile", what).next("See what there is with curfew accounts"));
+        };
+        let connected = self.records.list()?;
+        let roles = self.roles(cx, session).await?;
+        let found = roles.into_iter().map(|role| {
+            let here = From::Sso { session: role.session.clone(), role: role.name.clone() };
+            let is_connected = connected.iter().any(|r| r.account == role.account && r.from == here);
+            let named =
+                if role.named.is_empty() { String::new() } else { format!("{}, ", say::clean(&role.named, 60)) };
+            Found {
+                id: role.id(),
+                name: role.id().trim_start_matches("sso ").to_owned(),
+                title: format!("{named}{} as {}", role.account, say::clean(&role.name, 60)),
+                says: format!("by the SSO session {}", say::clean(session, 60)),
+                state: if is_connected { FoundState::Connected } else { FoundState::Ready },
+                signs_in: false,
+                connects: true,
+                chooses: false,
+            }
+        });
+        Ok(found.collect())
+    }
     fn stamp(&self) -> String {
-        format!("{} {}", self.records.stamp(), files::stamp())
+        format!("{} {} {}", self.records.stamp(), files::stamp(), self.keychain.stamp())
     }
     async fn open(&self, cx: &Cx) -> Opened {
         let mut opened = Opened::default();
@@ -426,7 +446,11 @@ impl Connector for Connections {
         let region = region.map(|r| keys::a_region(r, "region")).transpose()?;
         let name = name.map(str::to_owned);
         match &connection.way {
-            Way::Found { id } => self.connect_profile(cx, id, name, region).await,
+            Way::Found { id } if id.starts_with("sso ") => self.connect_sso(cx, id, name, region).await,
+            Way::Found { id } => {
+                let code = connection.code.as_ref();
+                self.connect_profile(cx, id, name, region, code, connection.lasting).await
+            }
             Way::Pasted(fields) => self.connect_keys(cx, fields, name, region, connection.lasting).await,
         }
     }
@@ -490,6 +514,16 @@ fn merge(opened: &mut Opened, account: Account, now: Timestamp) {
     opened.accounts.insert(0, account);
 }
 
+pub(super) fn sso_role(session: &str, account: &str, role: &str, at: files::SsoAt) -> SsoRole {
+    SsoRole {
+        account: account.to_owned(),
+        role: role.to_owned(),
+        session: session.to_owned(),
+        start_url: at.start_url,
+        region: at.region,
+    }
+}
+
 fn life_of_keys(temporary: bool, until: Option<Timestamp>, pasted: Timestamp) -> KeyLife {
     match (temporary, until) {
         (_, Some(at)) => KeyLife::Until { at },
@@ -539,7 +573,7 @@ fn environment_mark() -> u64 {
     mark((env("AWS_ACCESS_KEY_ID"), profile_mark(&profile_of_environment())))
 }
 
-fn profile_mark(profile: &str) -> u64 {
+pub(super) fn profile_mark(profile: &str) -> u64 {
     let written: Vec<_> =
         files::paths().iter().flatten().map(|p| p.metadata().and_then(|m| m.modified()).ok()).collect();
     mark((profile, std::env::var("AWS_ENDPOINT_URL").ok(), written))

@@ -4,7 +4,7 @@
 
 use super::paste::instant;
 use crate::accounts::given;
-use curfew_core::connect::{Found, FoundState, KeyLife};
+use curfew_core::connect::{Found, FoundState, KeyLife, Secret};
 use curfew_core::{Error, Result, Timestamp, say};
 use jiff::{SignedDuration, Zoned};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,19 @@ pub(crate) struct SsoAt {
     pub start_url: String,
     pub region: String,
     pub scopes: Vec<String>,
+}
+
+/// A second factor, and what its code opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SecondFactor {
+    /// The device.
+    pub serial: String,
+    /// The role; a session of the keys themselves where `None`.
+    pub role: Option<String>,
+    /// The profile that has the keys.
+    pub source: String,
+    pub external: Option<String>,
+    pub seconds: Option<i32>,
 }
 
 /// A token as the AWS CLI keeps it. Holds secrets: no `Debug`.
@@ -235,9 +248,12 @@ impl Files {
             let temporary = self.get(profile, "aws_session_token").is_some();
             let says = format!("{} in the file{region}", if temporary { "temporary keys" } else { "keys" });
             let over = self.named_end(profile).filter(|at| *at <= now.timestamp());
-            let state = match (self.get(profile, "aws_secret_access_key"), over) {
-                (None, _) => missing("it has no aws_secret_access_key"),
-                (_, Some(at)) => missing(&format!("its keys ran out {}", say::when(at, now))),
+            let state = match (self.get(profile, "aws_secret_access_key"), over, self.get(profile, "mfa_serial")) {
+                (None, ..) => missing("it has no aws_secret_access_key"),
+                (_, Some(at), _) => missing(&format!("its keys ran out {}", say::when(at, now))),
+                // What asks for a second factor and is no role opens a session of the keys themselves. As the source of a
+                // role they are used as they are.
+                (.., Some(serial)) if !temporary && depth == 0 => asks_for(serial),
                 _ => FoundState::Ready,
             };
             return (state, says);
@@ -245,8 +261,20 @@ impl Files {
         if let Some(role) = self.get(profile, "role_arn") {
             let says = format!("the role {}{region}", say::clean(role, 120));
             let source = self.get(profile, "source_profile");
-            let state = if self.get(profile, "mfa_serial").is_some() {
-                missing("it asks for a code of a second factor each time, which Curfew cannot give; paste keys instead")
+            let state = if let (Some(serial), Some(source)) = (self.get(profile, "mfa_serial"), source) {
+                match self.has(source) && (source == profile || depth < 8) {
+                    false => missing(&format!("it builds on profile {}, which is not there", say::clean(source, 60))),
+                    true if source == profile => asks_for(serial),
+                    true => match self.state(source, now, depth + 1).0 {
+                        FoundState::Ready => asks_for(serial),
+                        other => other,
+                    },
+                }
+            } else if self.get(profile, "mfa_serial").is_some() {
+                missing(&format!(
+                    "it asks for a code of a second factor: run “{}”, type the code there, and paste what it prints",
+                    export(profile)
+                ))
             } else if let Some(source) = source {
                 match self.has(source) {
                     false => missing(&format!("it builds on profile {}, which is not there", say::clean(source, 60))),
@@ -266,9 +294,23 @@ impl Files {
         }
         let says = region.trim_start_matches(", ").to_owned();
         if self.get(profile, "login_session").is_some() {
-            return (missing("it comes from aws login, which Curfew cannot use; paste keys instead"), says);
+            let says_how = format!("it is one of “aws login”: run “{}”, and paste what it prints", export(profile));
+            return (missing(&says_how), says);
         }
         (missing("it has no keys"), says)
+    }
+
+    /// What a profile asks a code for.
+    pub(crate) fn second_factor(&self, profile: &str) -> Option<SecondFactor> {
+        let get = |key: &str| self.get(profile, key).map(str::to_owned);
+        let role = get("role_arn");
+        Some(SecondFactor {
+            serial: get("mfa_serial")?,
+            source: if role.is_some() { get("source_profile")? } else { profile.to_owned() },
+            external: get("external_id"),
+            seconds: get("duration_seconds").and_then(|text| text.parse().ok()),
+            role,
+        })
     }
 
     /// How long the keys of a profile last, as far as the files tell.
@@ -311,6 +353,7 @@ impl Files {
                 state,
                 signs_in: matches!(self.sso_of(name), Some(Ok(_))),
                 connects: true,
+                chooses: false,
             }
         });
         let sessions = self.sessions.keys().map(|name| {
@@ -322,7 +365,7 @@ impl Files {
                 .map(|(n, _)| n.as_str())
                 .collect();
             let used = if users.is_empty() {
-                "no profile uses it yet; “aws configure sso” makes one".to_owned()
+                "no profile uses it; its accounts can be chosen here once you have signed in".to_owned()
             } else {
                 format!("used by {}", users.join(", "))
             };
@@ -334,10 +377,21 @@ impl Files {
                 signs_in: at.is_ok(),
                 state: at.map_or_else(|says| FoundState::Incomplete { says }, |at| session_state(&at, now)),
                 connects: false,
+                chooses: true,
             }
         });
         profiles.chain(sessions).collect()
     }
+}
+
+fn asks_for(serial: &str) -> FoundState {
+    FoundState::Code { says: format!("it asks for a code of your second factor, {}", say::clean(serial, 100)) }
+}
+
+/// Prints temporary keys of any profile, as the AWS CLI has them; asks for a code where one is needed.
+fn export(profile: &str) -> String {
+    let quoted = if profile.contains(' ') { format!("\"{profile}\"") } else { profile.to_owned() };
+    format!("aws configure export-credentials --format env --profile {}", say::clean(&quoted, 60))
 }
 
 fn session_state(at: &SsoAt, now: &Zoned) -> FoundState {
@@ -353,6 +407,16 @@ fn session_state(at: &SsoAt, now: &Zoned) -> FoundState {
 fn life_of_token(token: &Token, now: Timestamp) -> KeyLife {
     let at = instant(&token.expires_at).unwrap_or(now);
     if token.refreshes(now) { KeyLife::Renewed { at } } else { KeyLife::Until { at } }
+}
+
+/// Whoever holds this may ask for keys; `None`: nobody has signed in, or it is over.
+pub(crate) fn access_token(at: &SsoAt, now: Timestamp) -> Option<Secret> {
+    let token = token(&at.key)?;
+    (instant(&token.expires_at)? > now).then(|| Secret::new(token.access_token))
+}
+/// How long a sign-in lasts.
+pub(crate) fn life_of_session(at: &SsoAt, now: Timestamp) -> KeyLife {
+    token(&at.key).map_or(KeyLife::Until { at: now }, |t| life_of_token(&t, now))
 }
 
 /// The profile that the environment means: AWS_PROFILE, or `default`.
@@ -385,6 +449,7 @@ mod tests {
                     FoundState::Ready => "ready".to_owned(),
                     FoundState::Connected => "connected".to_owned(),
                     FoundState::SignIn { says } => format!("sign in: {says}"),
+                    FoundState::Code { says } => format!("code: {says}"),
                     FoundState::Incomplete { says } => format!("incomplete: {says}"),
                 };
                 format!("{} | {} | {state}", f.title, f.says)
@@ -397,7 +462,7 @@ mod tests {
         profile default | eu-west-1 | incomplete: it has no keys
         profile empty | eu-west-1 | incomplete: it has no keys
         profile half | account ? as ? by SSO | incomplete: it names the SSO session gone, which is not there
-        profile mfa | the role x | incomplete: it asks for a code of a second factor each time, which Curfew cannot give; paste keys instead
+        profile mfa | the role x | code: it asks for a code of your second factor, y
         profile odd | keys in the file | incomplete: it has no aws_secret_access_key
         profile role | the role arn:aws:iam::1:role/R | ready
         profile vision lab | account 111111111111 as Researcher by SSO, us-west-2 | sign in: not signed in

@@ -1,7 +1,10 @@
 //! Accounts: the environment, the profiles of ~/.aws, pasted keys. [`Connections`] is the list of them.
 
+mod chosen;
+mod code;
 mod connections;
 mod files;
+mod keychain;
 mod keys;
 mod paste;
 mod records;
@@ -61,6 +64,8 @@ pub struct Settings {
     pub profile: Option<String>,
     /// Keys instead of a profile.
     pub keys: Option<Keys>,
+    /// A role of an SSO session instead of a profile; [`Connections`] names it.
+    pub sso: Option<SsoRole>,
     /// Its home region; the environment's or the profile's where `None`, else us-east-1.
     pub region: Option<String>,
     /// The only regions to look at, beside the home region; empty: all that are enabled.
@@ -77,6 +82,16 @@ pub struct Settings {
     pub kept: Option<PathBuf>,
 }
 
+/// A role that was chosen of an SSO session, and where this signs in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SsoRole {
+    account: String,
+    role: String,
+    session: String,
+    start_url: String,
+    region: String,
+}
+
 /// Who the keys belong to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -86,9 +101,13 @@ pub struct Identity {
     pub arn: String,
 }
 
+fn http() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+}
+
 /// What all of the SDK's configurations here have: one HTTP stack, its patience, our name.
 fn loader() -> aws_config::ConfigLoader {
-    let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
+    let http = http();
     let timeouts = aws_config::timeout::TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(Duration::from_mins(1))
@@ -120,6 +139,15 @@ pub(crate) async fn load(settings: &Settings) -> Result<SdkConfig> {
             "pasted into Curfew",
         );
         loader = loader.credentials_provider(keys);
+    }
+    if let Some(chosen) = &settings.sso {
+        use aws_config::{provider_config::ProviderConfig, sso::SsoCredentialsProvider};
+        // The SDK's own: it reads the token where the AWS CLI keeps it, and renews it there.
+        let region = Region::new(chosen.region.clone());
+        let how = ProviderConfig::without_region().with_http_client(http()).with_region(Some(region.clone()));
+        let sso = SsoCredentialsProvider::builder().configure(&how).region(region).start_url(&chosen.start_url);
+        let sso = sso.account_id(&chosen.account).role_name(&chosen.role).session_name(&chosen.session);
+        loader = loader.credentials_provider(sso.build());
     }
     if let Some(endpoint) = &settings.endpoint {
         loader = loader.endpoint_url(endpoint);

@@ -36,6 +36,13 @@ pub(super) enum From {
         /// The files' state in which it was seen to be this account.
         mark: u64,
     },
+    /// By a role that was chosen of an SSO session; nothing in ~/.aws names it.
+    Sso {
+        /// The session's name in ~/.aws/config.
+        session: String,
+        /// The role's name.
+        role: String,
+    },
     /// Pasted; in the keychain, or in memory.
     Keys {
         /// The last characters of the key's id.
@@ -46,6 +53,9 @@ pub(super) enum From {
         pasted: Timestamp,
         /// Their end, where what was pasted named it.
         until: Option<Timestamp>,
+        /// A code of a second factor has opened them, of this profile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        coded: Option<String>,
         /// They are not in the keychain; why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         this_session_only: Option<String>,

@@ -9,7 +9,7 @@ use crate::error::from_sdk;
 use aws_config::Region;
 use aws_sdk_ssooidc::Client;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use curfew_core::connect::SignIn;
+use curfew_core::connect::{Secret, SignIn};
 use curfew_core::{Cx, Error, ErrorKind, Result, Timestamp};
 use jiff::SignedDuration;
 use std::path::Path;
@@ -18,6 +18,72 @@ use std::time::Duration;
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const BEGIN: &str = "begin to sign in";
 const END: &str = "sign in";
+
+/// A role that a session opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Role {
+    pub session: String,
+    /// Twelve digits.
+    pub account: String,
+    /// As the organisation calls the account; empty where it has no name.
+    pub named: String,
+    /// The role's name.
+    pub name: String,
+}
+
+impl Role {
+    /// `sso corp/123456789012/Researcher`.
+    pub(super) fn id(&self) -> String {
+        format!("sso {}/{}/{}", self.session, self.account, self.name)
+    }
+    /// Out of an id; the account's name is not in it.
+    pub(super) fn of(id: &str) -> Option<Self> {
+        let mut parts = id.strip_prefix("sso ")?.rsplitn(3, '/');
+        let (role, account, session) = (parts.next()?, parts.next()?, parts.next()?);
+        let part = |text: &str| text.to_owned();
+        Some(Self { session: part(session), account: part(account), named: String::new(), name: part(role) })
+    }
+}
+
+/// All roles that a session opens, by account.
+pub(super) async fn roles(session: &str, at: &SsoAt, token: &Secret) -> Result<Vec<Role>> {
+    const WHAT: &str = "list the accounts of the sign-in";
+    let config = loader().no_credentials().region(Region::new(at.region.clone())).load().await;
+    let client = aws_sdk_sso::Client::new(&config);
+    let (mut accounts, mut page) = (Vec::new(), None::<String>);
+    loop {
+        let asked = client.list_accounts().access_token(token.expose()).max_results(100).set_next_token(page);
+        let found = asked.send().await.map_err(|e| from_sdk(WHAT, &e))?;
+        let named = |a: &aws_sdk_sso::types::AccountInfo| {
+            Some((a.account_id()?.to_owned(), a.account_name().unwrap_or_default().to_owned()))
+        };
+        accounts.extend(found.account_list().iter().filter_map(named));
+        page = found.next_token;
+        if page.is_none() {
+            break;
+        }
+    }
+    let mut roles = Vec::new();
+    for (account, named) in accounts {
+        let mut page = None::<String>;
+        loop {
+            let asked = client.list_account_roles().access_token(token.expose()).account_id(&account);
+            let found = asked.max_results(100).set_next_token(page).send().await.map_err(|e| from_sdk(WHAT, &e))?;
+            roles.extend(found.role_list().iter().filter_map(|r| r.role_name()).map(|role| Role {
+                session: session.to_owned(),
+                account: account.clone(),
+                named: named.clone(),
+                name: role.to_owned(),
+            }));
+            page = found.next_token;
+            if page.is_none() {
+                break;
+            }
+        }
+    }
+    roles.sort_by(|a, b| (&a.named, &a.account, &a.name).cmp(&(&b.named, &b.account, &b.name)));
+    Ok(roles)
+}
 
 /// Begins a sign-in. Nothing is kept before the user has confirmed it.
 pub(super) async fn begin(cx: &Cx, at: SsoAt) -> Result<SignIn> {

@@ -11,7 +11,7 @@ use crate::serving::{Places, Record};
 use async_trait::async_trait;
 use aws_sdk_sagemaker::operation::describe_endpoint::DescribeEndpointOutput;
 use aws_sdk_sagemaker::types::{EndpointStatus, ProductionVariantSummary};
-use curfew_core::resource::{Evidence, KindSheet, Resource};
+use curfew_core::resource::{Artefacts, Evidence, KindSheet, RemovalStep, Resource};
 use curfew_core::{Cost, Curfew, EndpointId, Enforcer, Error, ErrorKind, HourlyRate, Result, say};
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ impl Sheet for Endpoints {
                 at.inner.wait_until_gone(at.cx, at.region, name).await
             }
             "detach" => {
-                at.inner.forget_attached(at.region).await;
+                at.inner.forget_attached(at.region);
                 at.inner.detach(at.cx, at.region, name).await
             }
             "files" => {
@@ -113,6 +113,16 @@ struct OurFolder {
     record: Option<Record>,
     curfew: Option<curfew_core::Timestamp>,
     bytes: u64,
+    uri: String,
+}
+
+/// The step that takes its files: it can be left out.
+fn files_step(at: &At<'_>, folder: &OurFolder, says: String) -> RemovalStep {
+    let artefacts = Artefacts {
+        says: format!("{} in {}", say::bytes(folder.bytes), folder.uri),
+        rate: storage_rate(at.region, folder.bytes),
+    };
+    RemovalStep { artefacts: Some(artefacts), ..step("files", says) }
 }
 
 async fn folder_of(at: &At<'_>, name: &str) -> Result<Option<OurFolder>> {
@@ -127,7 +137,7 @@ async fn folder_of(at: &At<'_>, name: &str) -> Result<Option<OurFolder>> {
     let record: Option<Record> = at.inner.record(at.cx, &store, &places.record).await?;
     let moved = store.get_json(at.cx, &format!("{}curfew.json", places.folder)).await?;
     let curfew = moved.or(record.as_ref().map(|r| r.spec.curfew));
-    Ok(Some(OurFolder { record, curfew, bytes: room.bytes }))
+    Ok(Some(OurFolder { record, curfew, bytes: room.bytes, uri: store.uri(&places.folder) }))
 }
 
 async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: Option<OurFolder>) -> Result<Resource> {
@@ -159,8 +169,8 @@ async fn live(at: &At<'_>, name: &str, found: &DescribeEndpointOutput, folder: O
         endpoint.steps.push(step("delete", format!("Delete the endpoint; it stops billing then{unread}")));
         detach_step(&mut endpoint, attached.ok().as_ref());
     }
-    if folder.is_some() {
-        endpoint.steps.push(step("files", "Delete its files and its log"));
+    if let Some(folder) = &folder {
+        endpoint.steps.push(files_step(at, folder, "Delete its files and its log".into()));
     }
     let config = found.endpoint_config_name().unwrap_or_default();
     // Not the count of requests: CloudWatch counts a minute or two late, so that it would change with nobody asking.
@@ -259,7 +269,8 @@ fn ended(at: &At<'_>, name: &str, folder: &OurFolder) -> Resource {
         endpoint.evidence.push(last_used(record.created, "when it was deployed"));
     }
     endpoint.evidence.push(Evidence::Rebuildable { how: "deploy its model again".into() });
-    endpoint.steps.push(step("files", format!("Delete {} of files, and its log", say::bytes(folder.bytes))));
+    let says = format!("Delete {} of files, and its log", say::bytes(folder.bytes));
+    endpoint.steps.push(files_step(at, folder, says));
     endpoint.fingerprint = format!("ended {}", folder.bytes);
     endpoint
 }

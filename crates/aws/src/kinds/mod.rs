@@ -164,7 +164,7 @@ pub(crate) async fn tag(clients: &Clients, cx: &Cx, arn: &str, key: &str) -> Res
 }
 
 fn step(verb: &str, says: impl Into<String>) -> RemovalStep {
-    RemovalStep { verb: verb.into(), says: says.into(), reversible: false }
+    RemovalStep { verb: verb.into(), says: says.into(), reversible: false, artefacts: None }
 }
 
 fn last_used(at: Timestamp, how: &str) -> Evidence {

@@ -56,7 +56,7 @@ impl Sheet for Roles {
             ),
             "delete" => {
                 let gone = call(at.cx, "delete the role", || at.clients.iam.delete_role().role_name(name).send()).await;
-                at.inner.known.lock().await.role = None;
+                *at.inner.known.role.lock().await = None;
                 fine(gone.map(drop))
             }
             other => Err(unknown_step(other)),

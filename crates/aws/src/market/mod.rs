@@ -5,6 +5,9 @@ mod asking;
 mod ec2;
 pub(crate) mod heard;
 mod products;
+mod serverless;
+
+pub(crate) use serverless::Seconds;
 
 use crate::aws::{Aws, Clients, Inner};
 use crate::quota::SERVERLESS_CONCURRENCY;

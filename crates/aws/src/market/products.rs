@@ -1,5 +1,6 @@
 //! The price list as its query API tells it, for accounts that may ask it.
 
+use super::serverless;
 use crate::aws::Inner;
 use crate::retry::call;
 use aws_sdk_pricing::types::{Filter, FilterType};
@@ -36,6 +37,12 @@ impl Inner {
             }
         }
         self.hear_products(&texts, cx.now());
+        // The catalog takes the machines; what a serverless endpoint costs is kept for its price before the button.
+        if let Some(told) = serverless::seconds(&texts, cx.now())
+            && self.kept.notes().serverless.get(region) != Some(&told)
+        {
+            self.kept.change(|notes| drop(notes.serverless.insert(region.clone(), told)))?;
+        }
         Ok(texts)
     }
 }

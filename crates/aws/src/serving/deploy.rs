@@ -68,7 +68,8 @@ impl Inner {
         let model = match bring(spec)? {
             Bring::There(uri) => uri,
             Bring::Archive(path) => {
-                upload::one(cx, store, &path, &places.model, "uploading the model").await?;
+                upload::one(cx, store, &path, &places.model, upload::What { says: "uploading the model", stop: None })
+                    .await?;
                 store.uri(&places.model)
             }
             Bring::File(path) => {
@@ -204,7 +205,7 @@ impl Inner {
         packed.await.map_err(|e| {
             Error::new(ErrorKind::Unknown, "pack the files", "a part of Curfew broke while doing this").caused_by(e)
         })??;
-        upload::one(cx, store, archive.path(), key, "uploading its files").await
+        upload::one(cx, store, archive.path(), key, upload::What { says: "uploading its files", stop: None }).await
     }
 }
 

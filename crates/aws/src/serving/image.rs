@@ -49,7 +49,7 @@ impl Inner {
 fn fitting(made: &Made, gpu: bool, region: &RegionName) -> Result<(Chosen, Option<String>)> {
     let framework = made.framework.unwrap_or("sklearn");
     let Some(version) = &made.version else {
-        let (chosen, _) = images::pick(framework, None, images::INFERENCE, gpu, region.as_str())?;
+        let chosen = images::pick(framework, None, images::INFERENCE, gpu, region.as_str())?;
         let word = match made.framework {
             Some(_) => {
                 let serves = &chosen.version;

@@ -8,7 +8,7 @@ pub(crate) mod mode;
 mod status;
 
 use crate::aws::{Aws, Inner};
-use crate::images::Chosen;
+use crate::images::{self, Chosen};
 use crate::log;
 use crate::names::{ENDPOINTS, endpoint_folder};
 use crate::retry::call;
@@ -235,6 +235,8 @@ impl Inner {
             return Err(Error::input("script", format!("there is no script {}", script.display())));
         }
         let (image, mut cautions) = self.serving_image(cx, spec, &region).await?;
+        let today = cx.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        cautions.extend(images::past_support(&image, images::INFERENCE, today));
         cautions.extend(self.check_endpoint_quota(cx, &region, spec).await?);
         cautions.push(Caution {
             code: "only-while-on".into(),
@@ -246,7 +248,7 @@ impl Inner {
             },
             ask: false,
         });
-        let by_use = mode::by_use(spec, &region);
+        let by_use = mode::by_use(spec, &region, self.kept.notes().serverless.get(&region));
         let quote = Quote { rate, cautions, enforcer: Enforcer::OnlyWhileOn, by_use, longest: None };
         Ok((Record { spec: spec.clone(), image, created: cx.now() }, quote))
     }

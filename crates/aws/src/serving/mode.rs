@@ -2,6 +2,7 @@
 
 use super::Places;
 use crate::machines;
+use crate::market::Seconds;
 use crate::store::Store;
 use aws_sdk_sagemaker::types::{
     AsyncInferenceConfig, AsyncInferenceOutputConfig, ProductionVariant, ProductionVariantInstanceType,
@@ -34,7 +35,7 @@ pub(crate) const SERVERLESS: ServingMode = ServingMode {
             title: "Memory",
             unit: "MB",
             hint: "1024 to 6144 in steps of 1024; more memory is also more CPU",
-            usual: 2048,
+            usual: Some(2048),
             from: 1024,
             to: 6144,
             step: 1024,
@@ -44,9 +45,30 @@ pub(crate) const SERVERLESS: ServingMode = ServingMode {
             title: "At once",
             unit: "",
             hint: "How many requests are answered at the same time, 1 to 200",
-            usual: 5,
+            usual: Some(5),
             from: 1,
             to: 200,
+            step: 1,
+        },
+        ModeField {
+            name: "requests",
+            title: "Requests a day",
+            unit: "",
+            hint: "As you expect them; its price is estimated from this and the next, and from nothing else",
+            usual: None,
+            from: 1,
+            to: 1_000_000_000,
+            step: 1,
+        },
+        // "Invocations … must complete within 60 seconds" (SageMaker's guide to serverless endpoints).
+        ModeField {
+            name: "millis",
+            title: "Each takes",
+            unit: "ms",
+            hint: "How long an answer takes, 1 to 60000; the endpoint's page shows it once it is in use",
+            usual: None,
+            from: 1,
+            to: 60_000,
             step: 1,
         },
     ],
@@ -72,7 +94,7 @@ pub(crate) fn is_async(mode: &Mode) -> bool {
 }
 
 fn setting(mode: &Mode, field: &ModeField) -> u32 {
-    mode.settings.get(field.name).copied().unwrap_or(field.usual)
+    mode.settings.get(field.name).copied().or(field.usual).unwrap_or(field.from)
 }
 /// In MB.
 pub(crate) fn memory(mode: &Mode) -> u32 {
@@ -120,30 +142,52 @@ pub(crate) fn nothing_asked() -> Cost<HourlyRate> {
     Cost::NotBilled { note: "it costs nothing while nobody asks".into() }
 }
 
-/// What its use costs besides.
-pub(crate) fn by_use(spec: &EndpointSpec, region: &RegionName) -> Option<UsePrice> {
-    is_serverless(&spec.mode).then(|| thousand(PRICES, region.as_str(), memory(&spec.mode)))
-}
-
-/// A thousand requests of 100 ms, by a price list of dollars a second.
-fn thousand(prices: &str, region: &str, memory: u32) -> UsePrice {
-    let of = "1,000 requests of 100 ms each".to_owned();
-    let row = prices.lines().skip(1).find_map(|line| {
-        let f: Vec<&str> = line.split(',').collect();
-        let here = *f.first()? == region && f.get(1)?.parse() == Ok(memory);
-        here.then(|| Some((f.get(2)?.parse::<Decimal>().ok()?, f.get(3)?.parse::<jiff::civil::Date>().ok()?)))?
-    });
-    let cost = match row {
+/// What its use costs: a second of it, and what is expected of it where that was said.
+pub(crate) fn by_use(spec: &EndpointSpec, region: &RegionName, told: Option<&Seconds>) -> Vec<UsePrice> {
+    if !is_serverless(&spec.mode) {
+        return Vec::new();
+    }
+    let memory = memory(&spec.mode);
+    let second = match told.and_then(|told| told.of(memory)).or_else(|| listed(PRICES, region.as_str(), memory)) {
+        Some((usd, as_of)) => {
+            Cost::Estimated { amount: Money::usd(usd), as_of, basis: format!("list price of {memory} MB in {region}") }
+        }
         None => {
             Cost::Unknown { why: format!("the price list here has no serverless price of {memory} MB in {region}") }
         }
-        Some((a_second, day)) => Cost::Estimated {
-            amount: Money::usd(a_second * Decimal::from(100)),
-            as_of: day.to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |z| z.timestamp()),
-            basis: format!("list price of {memory} MB in {region}, data in and out not counted"),
-        },
     };
-    UsePrice { of, cost }
+    let said = |name: &str| spec.mode.settings.get(name).copied();
+    expected(&second, said("requests"), said("millis"))
+}
+
+/// Its seconds are paid, and its data: the estimate says that it leaves them out.
+fn expected(second: &Cost<Money>, requests: Option<u32>, millis: Option<u32>) -> Vec<UsePrice> {
+    let mut prices = vec![UsePrice { of: "a second of answering".into(), cost: second.clone() }];
+    let (Some(requests), Some(millis)) = (requests, millis) else {
+        let why = "say how many requests a day you expect, and how long each takes".to_owned();
+        prices.push(UsePrice { of: "a day".into(), cost: Cost::Unknown { why } });
+        return prices;
+    };
+    let seconds = Decimal::from(requests) * Decimal::from(millis) / Decimal::from(1000);
+    for (of, days) in [("a day", Decimal::ONE), ("a month", Decimal::new(730, 0) / Decimal::from(24))] {
+        let mut cost = second.clone().map(|money| money.times(seconds * days));
+        if let Cost::Estimated { basis, .. } = &mut cost {
+            *basis = format!("{requests} requests a day of {millis} ms; data in and out not counted");
+        }
+        prices.push(UsePrice { of: of.into(), cost });
+    }
+    prices
+}
+
+/// Of a price list of dollars a second: region, memory in MB, dollars, day, source.
+fn listed(prices: &str, region: &str, memory: u32) -> Option<(Decimal, Timestamp)> {
+    prices.lines().skip(1).find_map(|line| {
+        let f: Vec<&str> = line.split(',').collect();
+        let here = *f.first()? == region && f.get(1)?.parse() == Ok(memory);
+        let day: jiff::civil::Date = f.get(3)?.parse().ok()?;
+        let as_of = day.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        here.then(|| Some((f.get(2)?.parse().ok()?, as_of)))?
+    })
 }
 
 /// The variant of the configuration.
@@ -177,13 +221,54 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thousand_requests() {
-        let list = "region,memory_mb,usd_per_second,as_of\nus-east-1,2048,0.00004,2026-01-01\n";
-        let known = thousand(list, "us-east-1", 2048);
-        assert_eq!(known.cost.amount().map(ToString::to_string).as_deref(), Some("$0.0040"));
-        for (region, memory) in [("us-east-1", 4096), ("eu-west-3", 2048)] {
-            assert!(thousand(list, region, memory).cost.is_unknown(), "what is not in the list is unknown, never zero");
-        }
+    fn a_second_and_what_is_expected() {
+        let east = "us-east-1".parse().unwrap();
+        let shown = |region: &RegionName, told: Option<&Seconds>, settings: &[(&str, u32)]| -> Vec<String> {
+            let settings = settings.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
+            let mode = Mode { id: "serverless".into(), settings };
+            let spec = EndpointSpec {
+                id: "iris".parse().unwrap(),
+                model: curfew_core::endpoint::ModelSource::Archive { path: "/m.tar.gz".into() },
+                script: None,
+                machine: "aws:serverless".parse().unwrap(),
+                mode,
+                curfew: Timestamp::UNIX_EPOCH,
+                confirmed: Vec::new(),
+                intent: "i-1".parse().unwrap(),
+                owner: "ada".into(),
+            };
+            let price = |u: UsePrice| match u.cost {
+                Cost::Estimated { amount, as_of, basis } => {
+                    format!("{}: {amount} ({basis}, {})", u.of, as_of.strftime("%F"))
+                }
+                Cost::Unknown { why } => format!("{}: unknown: {why}", u.of),
+                other => format!("{other:?}"),
+            };
+            by_use(&spec, region, told).into_iter().map(price).collect()
+        };
+        assert_eq!(
+            shown(&east, None, &[("memory", 2048), ("requests", 500), ("millis", 400)]),
+            [
+                "a second of answering: $0.000040 (list price of 2048 MB in us-east-1, 2026-05-08)",
+                "a day: $0.0080 (500 requests a day of 400 ms; data in and out not counted, 2026-05-08)",
+                "a month: $0.24 (500 requests a day of 400 ms; data in and out not counted, 2026-05-08)",
+            ]
+        );
+        let unknown =
+            "a second of answering: unknown: the price list here has no serverless price of 4096 MB in us-east-1";
+        let day = "a day: unknown: say how many requests a day you expect, and how long each takes";
+        assert_eq!(
+            shown(&east, None, &[("memory", 4096), ("requests", 9)]),
+            [unknown, day],
+            "never zero, never a guess"
+        );
+        assert!(shown(&"eu-west-3".parse().unwrap(), None, &[])[0].contains("unknown"));
+        // What the account's own price list has told holds before what is built in.
+        let told = Seconds { at: "2026-11-20T00:00:00Z".parse().unwrap(), usd: [(2048, Decimal::new(5, 5))].into() };
+        assert_eq!(
+            shown(&east, Some(&told), &[])[0],
+            "a second of answering: $0.000050 (list price of 2048 MB in us-east-1, 2026-11-20)"
+        );
     }
 
     #[test]

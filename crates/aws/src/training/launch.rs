@@ -39,6 +39,10 @@ impl Inner {
             && self.stop_note(cx, &store, &places.stop).await?.is_none()
             && let Err(e) = Box::pin(self.begin(cx, &region, &store, &record)).await
         {
+            // Asked to end while it was on its way: it is a run that has ended before it began.
+            if e.kind() == ErrorKind::Cancelled && self.stop_note(cx, &store, &places.stop).await?.is_some() {
+                return Ok(handle(&spec.id, &region));
+            }
             // Refused for good: nothing of it stays. What is not known stays, for the journal to find out.
             let refused = e.retry_when() == curfew_core::Retry::Never
                 && e.bill_effect() != Bill::NotKnown
@@ -63,11 +67,14 @@ impl Inner {
                 Source::Here(files) => {
                     let prefix = places.data(&name);
                     let what = format!("uploading the data of “{name}”");
-                    upload::files(cx, store, &files, &prefix, &what).await?;
+                    let what = upload::What { says: &what, stop: Some(&places.stop) };
+                    upload::files(cx, store, &files, &prefix, what).await?;
                     sources.push((name, store.uri(&prefix)));
                 }
             }
         }
+        // The last moment at which nothing has begun.
+        upload::stopped(cx, store, &places.stop).await?;
         let role = role::ensure(self, cx, region).await?;
         let request = job::request(record, store, &role, &sources, region.as_str())?;
         let client = self.at(region).sagemaker.clone();
@@ -105,7 +112,8 @@ impl Inner {
             Error::new(ErrorKind::Unknown, "pack the script folder", "a part of Curfew broke while doing this")
                 .caused_by(e)
         })??;
-        upload::one(cx, store, archive.path(), &places.code, "uploading its code").await
+        let what = upload::What { says: "uploading its code", stop: Some(&places.stop) };
+        upload::one(cx, store, archive.path(), &places.code, what).await
     }
 
     /// An error where the job of this name is not by this intent.

@@ -6,7 +6,7 @@ mod status;
 pub(crate) use status::state;
 
 use crate::aws::{Aws, Inner};
-use crate::images::Chosen;
+use crate::images;
 use crate::job::{self, Places, Record};
 use crate::names::RUNS;
 use crate::retry::call;
@@ -166,18 +166,15 @@ impl Inner {
         let now = cx.now();
         self.learn_price(cx, &region, machine, "Training").await;
         let ceiling_s = job::ceiling(spec, &wishes.aws, &region, now)?;
-        let (image, supported_until) = job::image(spec, &wishes.image, &region)?;
+        let image = job::image(spec, &wishes.image, &region)?;
         job::sources(spec)?;
         pack::script_files(&spec.dir, &job::data_in_code(spec))?;
         let spot = spec.machine.purchase == Purchase::Spot;
-        let mut cautions = Vec::new();
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let mut cautions: Vec<Caution> = images::past_support(&image, images::TRAINING, today).into_iter().collect();
         let mut say = |code: &str, says: String, risk: &str| {
             cautions.push(Caution { code: code.into(), says, risk: risk.into(), ask: false });
         };
-        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        if let Some(says) = past_support(&image, supported_until, today) {
-            say("image-support", says, "It may have known security faults; choose a newer version in curfew.toml.");
-        }
         let (metrics, left) = job::metrics(&spec.dir);
         if left > 0 {
             let says = format!(
@@ -212,7 +209,7 @@ impl Inner {
             basis.push_str(", on demand; spot costs less, and how much is told at the end");
         }
         let longest = Some(SignedDuration::from_secs(ceiling_s));
-        let quote = Quote { rate, cautions, enforcer: enforcer(), by_use: None, longest };
+        let quote = Quote { rate, cautions, enforcer: enforcer(), by_use: Vec::new(), longest };
         let inference = spec.dir.join("inference.py").is_file();
         let record =
             Record { spec: spec.clone(), image, shape: wishes.aws, metrics, inference, created: now, ceiling_s };
@@ -266,31 +263,7 @@ impl Inner {
     }
 }
 
-/// What to say of an image that AWS no longer mends; nothing where no end is known.
-fn past_support(image: &Chosen, end: Option<jiff::civil::Date>, today: jiff::civil::Date) -> Option<String> {
-    let end = end.filter(|end| *end < today)?;
-    Some(format!("AWS no longer mends the image of {} {} (since {end}).", image.framework, image.version))
-}
-
 /// AWS holds the ceiling on a job's running time.
 fn enforcer() -> Enforcer {
     Enforcer::Cloud { name: "AWS".into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_past_support() {
-        let image = Chosen { framework: "pytorch".into(), version: "2.1".into(), uri: String::new() };
-        let day = |text: &str| text.parse().unwrap();
-        let check = |end: Option<&str>, says: Option<&str>| {
-            let got = past_support(&image, end.map(day), day("2026-11-26"));
-            assert_eq!(got.as_deref(), says);
-        };
-        check(Some("2026-11-25"), Some("AWS no longer mends the image of pytorch 2.1 (since 2026-11-25)."));
-        check(Some("2026-11-26"), None);
-        check(None, None);
-    }
 }

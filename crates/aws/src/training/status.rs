@@ -89,6 +89,7 @@ impl Inner {
         let mut status = RunStatus {
             state: RunState::Queued,
             detail: Some("uploading its code and data".into()),
+            progress: None,
             failure: None,
             ended_by: None,
             created: record.created,
@@ -215,6 +216,7 @@ fn status_of(record: &Record, job: &Job, state: RunState, now: Timestamp, region
     RunStatus {
         state,
         detail,
+        progress: None,
         failure: None,
         ended_by: None,
         created,

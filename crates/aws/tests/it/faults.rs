@@ -3,6 +3,7 @@
 
 use crate::bench::Bench;
 use crate::contract::ADDER;
+use crate::serving::{adder, question};
 use curfew_core::endpoint::{EndpointState, Invocation, ModelSource};
 use curfew_core::provider::Provider;
 use curfew_core::resource::Resource;
@@ -102,15 +103,56 @@ async fn the_whole_way(bench: &Bench, seed: u32) {
     assert!(left.is_empty(), "seed {seed}: {left:#?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn seeded_faults_change_nothing() {
-    let seeds: u32 = std::env::var("CURFEW_FAULT_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(6);
-    let bench = Bench::new().await;
+/// Deploy, ask, remove, of an endpoint that serves by request, or whose answers come later.
+async fn served(bench: &Bench, mode: &str, settings: &[(&str, u32)], seed: u32) {
+    let cx = &bench.cx;
+    let spec = adder(bench, mode, settings);
+    let endpoint = at_last(|| bench.serving().deploy(cx, &spec)).await;
+    loop {
+        let status = at_last(|| bench.serving().status(cx, &endpoint)).await;
+        if status.state == EndpointState::InService {
+            break;
+        }
+        assert_eq!(status.state, EndpointState::Creating, "{mode}, seed {seed}: {status:#?}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // Where answers come later, this puts the question and waits for its answer.
+    let asked = question("1,2");
+    let reply = at_last(|| bench.serving().invoke(cx, &endpoint, &asked)).await;
+    assert_eq!(reply.body, b"3", "{mode}, seed {seed}");
+    let there = everything(bench, cx).await;
+    let kinds: Vec<&str> = there.iter().map(|r| r.key.kind.as_str()).collect();
+    assert_eq!(kinds, ["endpoint", "endpoint-config", "model"], "{mode}, seed {seed}: one of each: {there:#?}");
+    at_last(|| bench.serving().delete(cx, &endpoint)).await;
+    let left = everything(bench, cx).await;
+    assert!(left.is_empty(), "{mode}, seed {seed}: {left:#?}");
+}
+
+/// So many seeds, or as many as CURFEW_FAULT_SEEDS says, each with faults of its own.
+async fn each_seed(usual: u32, bench: &Bench, act: impl AsyncFn(u32)) {
+    let seeds: u32 = std::env::var("CURFEW_FAULT_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(usual);
     for seed in 0..seeds {
         let kinds = ["throttle", "error500", "drop", "cut", "timeout"];
         bench.fault(&json!({ "rate": 0.2, "seed": seed, "after_share": 0.5, "kinds": kinds, "hang_s": 0.1 }));
-        the_whole_way(&bench, seed).await;
+        act(seed).await;
         bench.fault(&json!([]));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seeded_faults_change_nothing() {
+    let bench = Bench::new().await;
+    each_seed(6, &bench, async |seed| the_whole_way(&bench, seed).await).await;
+    bench.no_bad_request();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_where_it_serves_by_request_or_answers_later() {
+    let bench = Bench::new().await;
+    each_seed(3, &bench, async |seed| {
+        served(&bench, "serverless", &[("memory", 2048), ("concurrency", 2)], seed).await;
+        served(&bench, "async", &[], seed).await;
+    })
+    .await;
     bench.no_bad_request();
 }

@@ -26,6 +26,12 @@ async fn an_account_tells_prices_and_limits_and_is_asked_for_more() {
     let ec2 = json!({ "regionCode": "us-east-1", "operatingSystem": "Linux", "tenancy": "Shared",
         "preInstalledSw": "NA", "capacitystatus": "Used", "instanceType": "g5.xlarge" });
     let windows = json!({ "regionCode": "us-east-1", "operatingSystem": "Windows", "instanceType": "g5.xlarge" });
+    // As the bulk price list has it: seconds, the first 150,000 at a price of their own.
+    let attributes = json!({ "regionCode": "us-east-1", "usagetype": "USE1-ServerlessInf:Mem-4GB" });
+    let mut serverless = product("AmazonSageMaker", "ML Serverless", &attributes, "0");
+    let step = |from: &str, to: &str, usd: &str| json!({ "unit": "Seconds", "beginRange": from, "endRange": to, "pricePerUnit": { "USD": usd } });
+    let steps = json!({ "S.T.A": step("0", "150000", "0"), "S.T.B": step("150000", "Inf", "0.0000900000") });
+    serverless["terms"]["OnDemand"]["S.T"]["priceDimensions"] = steps;
     let ml = json!({ "regionCode": "us-east-1", "instanceName": "ml.g5.xlarge", "component": "Training" });
     bench.control(
         "data",
@@ -34,6 +40,7 @@ async fn an_account_tells_prices_and_limits_and_is_asked_for_more() {
                 product("AmazonEC2", "Compute Instance", &ec2, "1.25"),
                 product("AmazonEC2", "Compute Instance", &windows, "9.99"),
                 product("AmazonSageMaker", "ML Instance", &ml, "1.75"),
+                serverless,
             ],
             "quotas": {
                 "sagemaker": [quota("sagemaker", "L-1", "ml.g5.xlarge for training job usage", 0)],
@@ -49,7 +56,17 @@ async fn an_account_tells_prices_and_limits_and_is_asked_for_more() {
 
     let texts = market.products(cx, &east).await.unwrap();
     let rates: Vec<bool> = ["1.25", "1.75", "9.99"].map(|usd| texts.iter().any(|t| t.contains(usd))).to_vec();
-    assert_eq!((texts.len(), rates), (2, vec![true, true, false]), "Linux only, and SageMaker");
+    assert_eq!((texts.len(), rates), (3, vec![true, true, false]), "Linux only, and SageMaker");
+    // The price of what is served by request is kept, for every process of the home.
+    let path = bench.scripts(&[("model.joblib", "x")]).join("model.joblib");
+    let mut spec = bench.endpoint(curfew_core::endpoint::ModelSource::File { path });
+    spec.machine = crate::bench::machine("aws:serverless");
+    let settings = [("memory", 4096), ("requests", 1000), ("millis", 200)].map(|(k, v)| (k.to_owned(), v));
+    spec.mode = curfew_core::Mode { id: "serverless".into(), settings: settings.into() };
+    let again = bench.again().await;
+    let quote = again.serving().unwrap().quote(cx, &spec).await.unwrap();
+    let said: Vec<_> = quote.by_use.iter().map(|u| format!("{} {}", u.of, u.cost.amount().unwrap())).collect();
+    assert_eq!(said, ["a second of answering $0.000090", "a day $0.02", "a month $0.55"]);
 
     let found = market.machine_types(cx, &east).await.unwrap();
     let g5 = found.types.iter().find(|t| t.name == "g5.xlarge").expect("the region has it");

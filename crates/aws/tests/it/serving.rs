@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// An endpoint that adds numbers up, on scikit-learn's image.
-fn adder(bench: &Bench, mode: &str, settings: &[(&str, u32)]) -> EndpointSpec {
+pub(crate) fn adder(bench: &Bench, mode: &str, settings: &[(&str, u32)]) -> EndpointSpec {
     let files = bench.scripts(&[("model.txt", "x"), ("inference.py", ADDER)]);
     let mut spec = bench.endpoint(ModelSource::File { path: files.join("model.txt") });
     spec.script = Some(files.join("inference.py"));
@@ -22,7 +22,7 @@ fn adder(bench: &Bench, mode: &str, settings: &[(&str, u32)]) -> EndpointSpec {
     spec
 }
 
-fn question(body: &str) -> Invocation {
+pub(crate) fn question(body: &str) -> Invocation {
     Invocation { content_type: "text/csv".into(), accept: "text/csv".into(), body: body.into() }
 }
 
@@ -97,8 +97,9 @@ async fn by_request() {
     assert_eq!(spec.machine, machine("aws:serverless"));
     let quote = bench.serving().quote(cx, &spec).await.unwrap();
     assert!(matches!(&quote.rate, Cost::NotBilled { note } if note.contains("nothing while nobody asks")), "{quote:?}");
-    let by_use = quote.by_use.unwrap();
-    assert!(by_use.of.contains("1,000 requests of 100 ms") && by_use.cost.is_unknown(), "{by_use:?}");
+    let [second, day] = &quote.by_use[..] else { panic!("{quote:?}") };
+    assert!(second.of == "a second of answering" && second.cost.amount().is_some(), "{second:?}");
+    assert!(day.cost.is_unknown(), "nothing was said of how often it is asked: {day:?}");
 
     let endpoint = bench.serving().deploy(cx, &spec).await.unwrap();
     let variant = &sent(&bench, "CreateEndpointConfig")["ProductionVariants"][0];
@@ -126,7 +127,7 @@ async fn answers_that_come_later() {
     real_time.mode = Mode::default();
     let (quote, usual) =
         (bench.serving().quote(cx, &spec).await.unwrap(), bench.serving().quote(cx, &real_time).await.unwrap());
-    assert_eq!((quote.rate, quote.by_use), (usual.rate, None), "its machine costs what a real-time one does");
+    assert_eq!((quote.rate, quote.by_use), (usual.rate, Vec::new()), "its machine costs what a real-time one does");
     let endpoint = bench.serving().deploy(cx, &spec).await.unwrap();
     let output = sent(&bench, "CreateEndpointConfig")["AsyncInferenceConfig"]["OutputConfig"].clone();
     let folder = format!("curfew/endpoints/{}", spec.id);
@@ -149,6 +150,59 @@ async fn answers_that_come_later() {
     assert_eq!(bench.serving().invoke(cx, &endpoint, &question("4,5")).await.unwrap().body, b"9");
     let error = bench.serving().invoke(cx, &endpoint, &question("four")).await.unwrap_err();
     assert!(error.message().contains("input_fn"), "the failure object says why: {error:?}");
+    remove_all(&bench).await;
+    bench.no_bad_request();
+}
+
+/// A clock that is ahead.
+struct Ahead(i64);
+
+impl curfew_core::Clock for Ahead {
+    fn now(&self) -> curfew_core::Timestamp {
+        curfew_core::Timestamp::now() + jiff::SignedDuration::from_secs(self.0)
+    }
+    fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::UTC
+    }
+}
+
+/// CloudWatch is paid by what is asked, and asked once for all endpoints of a region.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_use_of_all_endpoints_is_one_question() {
+    let bench = Bench::new().await;
+    let mut endpoints = Vec::new();
+    for _ in 0..3 {
+        endpoints.push(bench.serving().deploy(&bench.cx, &adder(&bench, "real-time", &[])).await.unwrap());
+    }
+    for endpoint in &endpoints {
+        until(&bench, endpoint, |s| s.state == EndpointState::InService).await;
+        bench.serving().invoke(&bench.cx, endpoint, &question("1,2")).await.unwrap();
+    }
+    let round = async |ahead: i64| {
+        let cx = curfew_core::Cx::new(std::sync::Arc::new(Ahead(ahead)));
+        let before = bench.calls("GetMetricData");
+        let mut requests = Vec::new();
+        for endpoint in &endpoints {
+            let status = bench.serving().status(&cx, endpoint).await.unwrap();
+            requests.push(status.traffic.map_or(0, |t| t.requests));
+        }
+        (bench.calls("GetMetricData") - before, requests)
+    };
+    // Each is young: a quarter of a minute, and it is looked at again; the first one's look takes the others along.
+    assert_eq!(round(20).await.0, 1);
+    assert_eq!(round(21).await.0, 0, "what is fresh is not asked again");
+    let begun = Instant::now();
+    let mut ahead = 40;
+    loop {
+        let (calls, requests) = round(ahead).await;
+        assert_eq!(calls, 1);
+        if requests == [1, 1, 1] {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(2), "each has its own count: {requests:?}");
+        ahead += 20;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     remove_all(&bench).await;
     bench.no_bad_request();
 }

@@ -190,6 +190,37 @@ async fn an_image_of_ones_own() {
     bench.no_bad_request();
 }
 
+/// Asked to end while its data are on their way: whoever asks, it has ended before it began.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_while_it_is_uploaded_has_no_job() {
+    let bench = Bench::new().await;
+    let dir = bench.scripts(&[("small.txt", "x")]);
+    std::fs::File::create(dir.join("large.bin")).unwrap().set_len(48 << 20).unwrap();
+    let mut spec = bench.run("print(1)");
+    spec.data.push(Channel { name: "training".into(), source: dir.display().to_string() });
+    bench.fault(&json!({ "op": "CompleteMultipartUpload", "delay_s": 5 }));
+    let (begun, there) = tokio::sync::oneshot::channel();
+    let begun = Mutex::new(Some(begun));
+    let telling = bench.cx.telling(Arc::new(move |progress| {
+        if progress.what.contains("training") && progress.done > 0 {
+            begun.lock().unwrap().take().map(|begun| begun.send(()));
+        }
+    }));
+    let launch = bench.training().launch(&telling, &spec);
+    let other = bench.again().await;
+    let training = curfew_core::provider::Provider::training(&other).unwrap();
+    let stop = async {
+        there.await.unwrap();
+        let run = training.find(&bench.cx, &spec).await.unwrap().expect("it is claimed");
+        training.stop(&bench.cx, &run, "you stopped it").await.unwrap();
+    };
+    let (launched, ()) = tokio::join!(launch, stop);
+    let status = bench.training().status(&bench.cx, &launched.unwrap()).await.unwrap();
+    assert_eq!((status.state, status.ended_by.as_deref()), (RunState::Stopped, Some("you stopped it")));
+    assert_eq!(bench.calls("CreateTrainingJob"), 0);
+    bench.no_bad_request();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_upload_tells_how_far_it_is_and_goes_on_after_a_cut() {
     const SIZE: u64 = 80 << 20;

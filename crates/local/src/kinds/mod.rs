@@ -114,7 +114,7 @@ impl Inner {
 }
 
 fn step(verb: &str, says: impl Into<String>) -> RemovalStep {
-    RemovalStep { verb: verb.into(), says: says.into(), reversible: false }
+    RemovalStep { verb: verb.into(), says: says.into(), reversible: false, artefacts: None }
 }
 
 /// Puts the size of a folder where it is shown.

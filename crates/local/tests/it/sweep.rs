@@ -145,7 +145,12 @@ async fn what_a_kill_left_half_made_is_found() {
     let region = &bench.local.regions()[0];
     for (id, strange) in [("leftover", "runs/../../x"), ("run", "../x"), ("venv", ".."), ("process", "run:../x")] {
         assert!(kind(&bench, id).read(&bench.cx, region, strange).await.unwrap().is_none(), "{strange}");
-        let step = curfew_core::resource::RemovalStep { verb: "delete".into(), says: String::new(), reversible: false };
+        let step = curfew_core::resource::RemovalStep {
+            verb: "delete".into(),
+            says: String::new(),
+            reversible: false,
+            artefacts: None,
+        };
         let _ = kind(&bench, id).remove(&bench.cx, region, strange, &step).await;
     }
     assert!(runs.join(".new-c.1.0/x").exists());

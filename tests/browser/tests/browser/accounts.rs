@@ -57,6 +57,13 @@ async fn temporary_keys_from_paste_to_expiry_and_back() {
     let home = Home::new();
     let mut environment = aws.exports.clone();
     environment.extend(profiles(&home));
+    let of = |name: &str| aws.exports.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()).unwrap_or_default();
+    let second = format!(
+        "[second]\naws_access_key_id = {}\naws_secret_access_key = {}\nmfa_serial = arn:aws:iam::123456789012:mfa/ada\n",
+        of("AWS_ACCESS_KEY_ID"),
+        of("AWS_SECRET_ACCESS_KEY")
+    );
+    std::fs::write(home.path().join("user/.aws/credentials"), second).expect("a file can be written");
     let panel = Served::with(home, &environment).await;
     let page = chromium(&panel, Look::light(1400, 900)).await;
 
@@ -130,6 +137,32 @@ async fn temporary_keys_from_paste_to_expiry_and_back() {
     page.until("return document.querySelector('[data-found=\"profile research\"]')?.innerText.includes('connected')")
         .await;
     page.until("return !document.querySelector('[data-signing]')").await;
+
+    // What the session opens beside the profile that names it.
+    let opens = json!({ "123456789012": { "name": "vision", "roles": ["Reader", "Researcher"] },
+        "210987654321": { "name": "teaching", "roles": ["Student"] } });
+    aws.control("data", &json!({ "sso.accounts": opens }));
+    page.click("Choose an account… of SSO session corp").await;
+    page.see("Nothing is written into ~/.aws.").await;
+    page.until("return document.querySelectorAll('#dialog [data-choice]').length === 3").await;
+    page.see("teaching, 210987654321 as Student").await;
+    in_every_look(&page, "choose").await;
+    page.click("Close").await;
+
+    // A code of a second factor: a wrong one is told at its field, and is not given back.
+    page.click("Give a code… for profile second").await;
+    page.see("arn:aws:iam::123456789012:mfa/ada").await;
+    page.fill("Code", "000000").await;
+    page.expect_fault("422");
+    page.click_css("#dialog-do").await;
+    page.see("AWS does not take this code").await;
+    page.until("return document.getElementById('ask-code').value === ''").await;
+    in_every_look(&page, "code").await;
+    page.fill("Code", "123456").await;
+    page.click_css("#dialog-do").await;
+    page.see("a session of profile second").await;
+    page.see("opened").await;
+    page.shot("accounts-coded").await;
 
     page.see("AWS · class").await;
     page.click("Remove… AWS · class").await;

@@ -6,3 +6,4 @@ mod aws;
 mod loss;
 mod machines;
 mod pages;
+mod uploads;

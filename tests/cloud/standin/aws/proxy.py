@@ -10,8 +10,9 @@ import time
 import traceback
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from .authorize import authorize
 from .call import Call, moto_error, upstream
 from .check import check, check_response, from_cbor
 from .control import control
@@ -174,6 +175,10 @@ class Handler(BaseHTTPRequestHandler):
             code = "InvalidParameterValue" if seen.protocol == "ec2" else "ValidationException"
             text = "%d validation error(s) detected: %s" % (len(entry["bad"]), "; ".join(entry["bad"]))
             raise AwsError(code, text)
+        if self.server.world.settings["enforce_iam"]:
+            params = from_cbor(seen.params) if seen.protocol == "cbor" else seen.params
+            call = Call(self.server, seen, Headers(self.headers.items()), params)
+            authorize(call, unquote(urlsplit(self.path).path), body)
         if (seen.service, seen.operation) in OVERLAY:
             return self.from_overlay(seen, entry)
         if seen.protocol == "cbor":

@@ -7,7 +7,7 @@ from ..aws_settings import SETTINGS
 
 DEFAULT_ACCOUNT = "123456789012"
 
-DATA = {"pricing.get_products": [], "quotas": {}, "events": [], "ec2.placement": {}}
+DATA = {"pricing.get_products": [], "quotas": {}, "events": [], "ec2.placement": {}, "sso.accounts": {}}
 LOG_LIMIT = 200_000
 
 

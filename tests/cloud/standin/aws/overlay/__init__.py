@@ -3,7 +3,7 @@
 Each module registers handlers `(call) -> answer`; `OVERLAY[service, operation]` is asked before moto.
 """
 
-from . import cloudwatch, endpoints, iam, notebooks, others, runtime, sign_in, stores, training, tuning
+from . import cloudwatch, endpoints, iam, notebooks, others, runtime, second_factor, sign_in, stores, training, tuning
 from .registry import OVERLAY
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "notebooks",
     "others",
     "runtime",
+    "second_factor",
     "sign_in",
     "stores",
     "training",

@@ -17,7 +17,7 @@ from .registry import on
 @on("iam", "SimulatePrincipalPolicy")
 def simulate(call):
     params = call.params
-    documents, boundary = _policies(call, params["PolicySourceArn"])
+    documents, boundary = policies_of(call, params["PolicySourceArn"])
     documents += [_document(text) for text in params.get("PolicyInputList", [])]
     if params.get("PermissionsBoundaryPolicyInputList"):
         boundary = [_document(text) for text in params["PermissionsBoundaryPolicyInputList"]]
@@ -87,7 +87,7 @@ def matches(pattern, value, ignore_case=False):
     return re.fullmatch(text, value, re.IGNORECASE | re.DOTALL if ignore_case else re.DOTALL) is not None
 
 
-def _policies(call, arn):
+def policies_of(call, arn):
     """(documents, permissions boundary or None) of a user, group or role."""
     found = re.fullmatch(r"arn:aws[\w-]*:iam::\d{12}:(user|group|role)/(?:.*/)?([^/]+)", arn)
     if not found:

@@ -65,10 +65,44 @@ def token(call):
     return {**made, "tokenType": "Bearer", "expiresIn": 3600}
 
 
-@on("sso", "GetRoleCredentials")
-def keys(call):
+def _signed_in(call):
     if _all(call).get(call.params["accessToken"]) != "token":
         raise AwsError("UnauthorizedException", "Session token not found or invalid", 401)
+
+
+def _page(call, items, listed):
+    start, size = int(call.params.get("nextToken") or 0), int(call.params.get("maxResults") or 100)
+    answer = {listed: items[start : start + size]}
+    if len(items) > start + size:
+        answer["nextToken"] = str(start + size)
+    return answer
+
+
+@on("sso", "ListAccounts")
+def accounts(call):
+    """Seeded as {"sso.accounts": {number: {"name", "roles"}}}."""
+    _signed_in(call)
+    seeded = call.world.data["sso.accounts"]
+    found = [
+        {"accountId": number, "accountName": each["name"], "emailAddress": each["name"] + "@example.org"}
+        for number, each in seeded.items()
+    ]
+    return _page(call, found, "accountList")
+
+
+@on("sso", "ListAccountRoles")
+def roles(call):
+    _signed_in(call)
+    number = call.params["accountId"]
+    if number not in call.world.data["sso.accounts"]:
+        raise AwsError("ResourceNotFoundException", "No access", 404)
+    names = call.world.data["sso.accounts"][number]["roles"]
+    return _page(call, [{"roleName": name, "accountId": number} for name in names], "roleList")
+
+
+@on("sso", "GetRoleCredentials")
+def keys(call):
+    _signed_in(call)
     made = {
         "accessKeyId": "ASIA" + uuid.uuid4().hex[:16].upper(),
         "secretAccessKey": "sso-secret-" + uuid.uuid4().hex,
