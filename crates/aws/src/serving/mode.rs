@@ -236,6 +236,7 @@ mod tests {
                 confirmed: Vec::new(),
                 intent: "i-1".parse().unwrap(),
                 owner: "ada".into(),
+                project: None,
             };
             let price = |u: UsePrice| match u.cost {
                 Cost::Estimated { amount, as_of, basis } => {
