@@ -22,6 +22,8 @@ use crate::{ASK, MAIN, Panel, scheme, window};
 const LOOK: Duration = Duration::from_secs(3);
 /// The shortest time between two drawings of the tray: a run may print many epochs a second.
 const PAUSE: Duration = Duration::from_millis(500);
+/// A window that has not been moved for so long is where it is wanted.
+const SETTLED: Duration = Duration::from_millis(400);
 
 /// The desktop, as the parts of the panel see it: its window, its dialogs, its notifications. Cheap to share.
 pub struct Desk {
@@ -362,7 +364,7 @@ impl Desk {
     }
 
     /// Remembers where the window is. A maximized window keeps the size that it returns to.
-    pub(crate) fn remember_place(&self) {
+    pub(crate) fn remember_place(self: &Arc<Self>) {
         let Some(window) = self.window() else { return };
         let measure = || -> tauri::Result<Option<Place>> {
             if !window.is_visible()? || window.is_minimized()? || window.is_fullscreen()? {
@@ -379,7 +381,19 @@ impl Desk {
         };
         if let Ok(Some(place)) = measure() {
             *lock(&self.place) = place;
+            self.keep_place_soon();
         }
+    }
+
+    /// Writes the place down once it has stayed the same for a moment: a program that is killed has it too.
+    fn keep_place_soon(self: &Arc<Self>) {
+        let place = self.place();
+        self.spawn(|desk| async move {
+            tokio::time::sleep(SETTLED).await;
+            if desk.place() == place {
+                desk.keep_place();
+            }
+        });
     }
 
     fn keep_place(&self) {

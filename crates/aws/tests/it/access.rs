@@ -288,8 +288,9 @@ async fn a_bucket_is_picked_or_made_and_nothing_is_lost_by_another() {
         .iter()
         .map(|r| {
             (
-                r.abort_incomplete_multipart_upload().and_then(|a| a.days_after_initiation()),
-                r.expiration().and_then(|e| e.days()),
+                r.abort_incomplete_multipart_upload()
+                    .and_then(aws_sdk_s3::types::AbortIncompleteMultipartUpload::days_after_initiation),
+                r.expiration().and_then(aws_sdk_s3::types::LifecycleExpiration::days),
             )
         })
         .collect();
@@ -372,13 +373,13 @@ async fn the_enabled_regions_are_found_out_and_kept() {
     let here = access(&bench.aws);
     let day = SignedDuration::from_hours(24);
     let home: RegionName = "us-east-1".parse().unwrap();
-    assert_eq!(read(&bench.aws), [home.clone()], "nothing is asked before it is needed");
+    assert_eq!(read(&bench.aws), std::slice::from_ref(&home), "nothing is asked before it is needed");
 
     bench.fault(&json!({ "op": "DescribeRegions", "code": "UnauthorizedOperation", "status": 403, "message": "no" }));
     let error = here.regions(cx, day).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:?}");
     assert_eq!(error.rights().and_then(|r| r.action.as_deref()), Some("ec2:DescribeRegions"));
-    assert_eq!(read(&bench.aws), [home.clone()], "and a refusal is no list of regions");
+    assert_eq!(read(&bench.aws), std::slice::from_ref(&home), "and a refusal is no list of regions");
     bench.fault(&json!([]));
 
     let regions = here.regions(cx, day).await.unwrap();

@@ -84,8 +84,8 @@ async fn an_account_tells_prices_and_limits_and_is_asked_for_more() {
     assert_eq!(of("Running On-Demand G "), Some(("L-DB2E81BA".into(), Some(8.into()), Some(0.into()))));
     assert_eq!(of("EC2-VPC"), None, "it counts no machines");
 
-    assert_eq!(market.placement(cx, "g5.xlarge", &[east.clone()]).await.unwrap(), [(east.clone(), 7)]);
-    assert_eq!(market.placement(cx, "p4d.24xlarge", &[east.clone()]).await.unwrap(), []);
+    assert_eq!(market.placement(cx, "g5.xlarge", std::slice::from_ref(&east)).await.unwrap(), [(east.clone(), 7)]);
+    assert_eq!(market.placement(cx, "p4d.24xlarge", std::slice::from_ref(&east)).await.unwrap(), []);
 
     let wish = QuotaWish {
         service: "sagemaker".into(),

@@ -332,12 +332,15 @@ async fn the_window_comes_back_where_it_was() {
     let mut process = desktop.start(&shell(), "first.log");
     window_on_screen("Shell", true).await;
     type_keys(&["search", "--sync", "--onlyvisible", "--name", "^Shell$", "windowsize", "--sync", "1111", "777"]);
+    let file = desktop.home.path().join("desktop/window.json");
+    let kept = || serde_json::from_slice::<serde_json::Value>(&std::fs::read(&file).ok()?).ok();
+    let size = |kept: &serde_json::Value| (kept["width"].as_f64(), kept["height"].as_f64());
+    // The window hears of its size from the desktop, and writes it down once it stays; also for one that is killed.
+    eventually("the size to be kept", async || kept().is_some_and(|k| size(&k) == (Some(1111.0), Some(777.0)))).await;
     process.signal(rustix::process::Signal::TERM);
     assert!(process.end().await.success());
     left(&desktop).await;
-    let kept = std::fs::read_to_string(desktop.home.path().join("desktop/window.json")).unwrap();
-    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
-    assert_eq!((kept["width"].as_f64(), kept["height"].as_f64()), (Some(1111.0), Some(777.0)), "{kept}");
+    assert_eq!(size(&kept().unwrap()), (Some(1111.0), Some(777.0)));
     let page = opened(&desktop).await;
     page.until("return innerWidth === 1111 && innerHeight === 777").await;
     page.done().await;
