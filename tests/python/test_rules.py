@@ -58,7 +58,7 @@ def rust_words(file, name):
 
 @pytest.mark.parametrize("name", ["METRICS", "TIMES", "RATES", "COUNTS", "SPLITS", "FILLERS", "NOT_NOW"])
 def test_words_mean_the_same(name):
-    assert getattr(curfew_words, name) == rust_words("recognise/words.rs", name)
+    assert getattr(curfew_words, name) == rust_words("recognise/vocabulary.rs", name)
 
 
 @pytest.mark.parametrize("name", ["HIGHER", "LOWER"])

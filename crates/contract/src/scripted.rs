@@ -1,22 +1,27 @@
 //! A provider in memory that does what it is told, faults included: before the call is carried out, or after it ("done,
 //! but the answer was lost"), by rule or at a seeded rate. For tests only.
 
+mod kinds;
+mod serving;
+mod training;
+
 use async_trait::async_trait;
 use curfew_core::connect::KeyLife;
-use curfew_core::curfew::{Curfew, Enforcer};
-use curfew_core::endpoint::{EndpointHandle, EndpointSpec, EndpointState, EndpointStatus, Invocation, Reply, Traffic};
+use curfew_core::curfew::Enforcer;
+use curfew_core::endpoint::{EndpointSpec, EndpointStatus};
 use curfew_core::error::{Bill, Retry};
 use curfew_core::market::Market;
-use curfew_core::provider::{Kind, Machine, Offers, Provider, Quote, Serving, Training};
-use curfew_core::resource::{Evidence, KindSheet, RemovalStep, Resource, ResourceKey};
-use curfew_core::run::{LogChunk, RunHandle, RunSpec, RunState, RunStatus};
+use curfew_core::provider::{Kind, Machine, Offers, Provider, Serving, Training};
+use curfew_core::run::{RunSpec, RunState, RunStatus};
 use curfew_core::{
-    AccountId, CloudId, Cost, Cx, EndpointId, Error, ErrorKind, Gap, HourlyRate, MachineRef, Progress, RegionName,
-    Result, RunId, Sweep, Timestamp,
+    AccountId, CloudId, Cost, Cx, EndpointId, Error, ErrorKind, HourlyRate, MachineRef, Progress, RegionName, Result,
+    RunId, Sweep, Timestamp,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+
+use kinds::kinds;
 
 /// When a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,14 +228,6 @@ impl Scripted {
     }
 }
 
-fn kinds(cloud: &CloudId, account: &AccountId, world: &Arc<Mutex<World>>) -> Vec<Box<dyn Kind>> {
-    let one = |kind| {
-        Box::new(ScriptedKind { kind, cloud: cloud.clone(), account: account.clone(), world: world.clone() })
-            as Box<dyn Kind>
-    };
-    ["run", "endpoint"].into_iter().map(one).collect()
-}
-
 fn region() -> RegionName {
     RegionName::new("stage").expect("a constant that is a name")
 }
@@ -360,330 +357,4 @@ fn taken(what: &str) -> Error {
 
 fn gone(what: &str) -> Error {
     Error::new(ErrorKind::NotFound, "find it", format!("there is no such {what}"))
-}
-
-#[async_trait]
-impl Training for Scripted {
-    async fn quote(&self, cx: &Cx, spec: &RunSpec) -> Result<Quote> {
-        check(cx, spec.curfew)?;
-        let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
-        self.around("quote", |_| Ok(Quote { rate, cautions: vec![], enforcer, by_use: Vec::new(), longest: None }))
-            .await
-    }
-    async fn launch(&self, cx: &Cx, spec: &RunSpec) -> Result<RunHandle> {
-        check(cx, spec.curfew)?;
-        let status = RunStatus {
-            state: RunState::Running,
-            detail: None,
-            progress: None,
-            failure: None,
-            ended_by: None,
-            created: cx.now(),
-            started: Some(cx.now()),
-            ended: None,
-            exit_code: None,
-            model: None,
-            curfew: Some(Curfew { at: spec.curfew, enforcer: self.enforcer.clone() }),
-            rate: self.rate(cx.now()),
-            so_far: Cost::Unknown { why: "the script does not add up".into() },
-            spot: None,
-        };
-        if let Some(sent) = self.upload.clone() {
-            // Claimed first, as in a bucket: found by its intent, and asked to end, from then on.
-            let claimed = RunStatus { state: RunState::Queued, started: None, ..status.clone() };
-            self.world().runs.entry(spec.id.clone()).or_insert_with(|| (spec.clone(), claimed));
-            if !self.upload(cx, &spec.id, sent).await {
-                return Ok(spec.id.clone().into());
-            }
-        }
-        self.around("launch", |world| {
-            if world.runs.get(&spec.id).is_some_and(|(there, _)| there.intent != spec.intent) {
-                return Err(taken("run"));
-            }
-            if world.runs.get(&spec.id).is_none_or(|(_, there)| there.state == RunState::Queued) {
-                world.launches += 1;
-                world.runs.insert(spec.id.clone(), (spec.clone(), status));
-            }
-            Ok(spec.id.clone().into())
-        })
-        .await
-    }
-    async fn find(&self, _cx: &Cx, spec: &RunSpec) -> Result<Option<RunHandle>> {
-        self.around("find", |w| {
-            Ok(w.runs.values().find(|(s, _)| s.intent == spec.intent).map(|(s, _)| s.id.clone().into()))
-        })
-        .await
-    }
-    async fn list(&self, _cx: &Cx) -> Result<Sweep<(RunHandle, RunSpec)>> {
-        self.around("list runs", |w| {
-            Ok(Sweep::whole(w.runs.values().map(|(s, _)| (s.id.clone().into(), s.clone())).collect()))
-        })
-        .await
-    }
-    async fn status(&self, _cx: &Cx, run: &RunHandle) -> Result<RunStatus> {
-        self.around("status", |w| w.runs.get(&run.id).map(|(_, s)| s.clone()).ok_or_else(|| gone("run"))).await
-    }
-    async fn log(&self, _cx: &Cx, run: &RunHandle, from: &str, max: usize) -> Result<LogChunk> {
-        let from: usize = from.parse().unwrap_or(0);
-        self.around("log", |w| {
-            let (_, status) = w.runs.get(&run.id).ok_or_else(|| gone("run"))?;
-            let left = LOG.get(from..).unwrap_or_default();
-            let bytes = left[..left.len().min(max)].to_vec();
-            let at = from + bytes.len();
-            Ok(LogChunk { bytes, next: at.to_string(), end: status.state.is_over() && at >= LOG.len() })
-        })
-        .await
-    }
-    async fn stop(&self, cx: &Cx, run: &RunHandle, why: &str) -> Result<()> {
-        let now = cx.now();
-        self.around("stop", |w| {
-            let (_, status) = w.runs.get_mut(&run.id).ok_or_else(|| gone("run"))?;
-            if !status.state.is_over() {
-                status.state = RunState::Stopped;
-                status.ended = Some(now);
-                status.ended_by = Some(why.to_owned());
-            }
-            Ok(())
-        })
-        .await
-    }
-    async fn set_curfew(&self, _cx: &Cx, run: &RunHandle, at: Timestamp) -> Result<Enforcer> {
-        let enforcer = self.enforcer.clone();
-        self.around("set curfew", |w| {
-            let (_, status) = w.runs.get_mut(&run.id).ok_or_else(|| gone("run"))?;
-            if status.state.is_over() {
-                return Err(Error::new(ErrorKind::Conflict, "move the curfew", "the run is over"));
-            }
-            status.curfew = Some(Curfew { at, enforcer: enforcer.clone() });
-            Ok(enforcer)
-        })
-        .await
-    }
-    fn writes_series(&self) -> bool {
-        self.writes_series
-    }
-}
-
-#[async_trait]
-impl Serving for Scripted {
-    async fn quote(&self, cx: &Cx, spec: &EndpointSpec) -> Result<Quote> {
-        check(cx, spec.curfew)?;
-        let (rate, enforcer) = (self.rate(cx.now()), self.enforcer.clone());
-        self.around("quote endpoint", |_| {
-            Ok(Quote { rate, cautions: vec![], enforcer, by_use: Vec::new(), longest: None })
-        })
-        .await
-    }
-    async fn deploy(&self, cx: &Cx, spec: &EndpointSpec) -> Result<EndpointHandle> {
-        check(cx, spec.curfew)?;
-        let status = EndpointStatus {
-            state: EndpointState::InService,
-            detail: None,
-            failure: None,
-            ended_by: None,
-            created: cx.now(),
-            ended: None,
-            url: None,
-            traffic: Some(Traffic::default()),
-            curfew: Some(Curfew { at: spec.curfew, enforcer: self.enforcer.clone() }),
-            rate: self.rate(cx.now()),
-            so_far: Cost::Unknown { why: "the script does not add up".into() },
-            versions: vec![],
-        };
-        self.around("deploy", |world| {
-            if world.endpoints.get(&spec.id).is_some_and(|(there, _)| there.intent != spec.intent) {
-                return Err(taken("endpoint"));
-            }
-            if !world.endpoints.contains_key(&spec.id) {
-                world.deploys += 1;
-                world.endpoints.insert(spec.id.clone(), (spec.clone(), status));
-            }
-            Ok(spec.id.clone().into())
-        })
-        .await
-    }
-    async fn find(&self, _cx: &Cx, spec: &EndpointSpec) -> Result<Option<EndpointHandle>> {
-        self.around("find endpoint", |w| {
-            Ok(w.endpoints.values().find(|(s, _)| s.intent == spec.intent).map(|(s, _)| s.id.clone().into()))
-        })
-        .await
-    }
-    async fn list(&self, _cx: &Cx) -> Result<Sweep<(EndpointHandle, EndpointSpec)>> {
-        self.around("list endpoints", |w| {
-            Ok(Sweep::whole(w.endpoints.values().map(|(s, _)| (s.id.clone().into(), s.clone())).collect()))
-        })
-        .await
-    }
-    async fn status(&self, _cx: &Cx, endpoint: &EndpointHandle) -> Result<EndpointStatus> {
-        self.around("endpoint status", |w| {
-            w.endpoints.get(&endpoint.id).map(|(_, s)| s.clone()).ok_or_else(|| gone("endpoint"))
-        })
-        .await
-    }
-    async fn log(&self, _cx: &Cx, _endpoint: &EndpointHandle, _from: &str, _max: usize) -> Result<LogChunk> {
-        self.around("endpoint log", |_| Ok(LogChunk::default())).await
-    }
-    async fn invoke(&self, cx: &Cx, endpoint: &EndpointHandle, request: &Invocation) -> Result<Reply> {
-        let now = cx.now();
-        self.around("invoke", |w| {
-            let (_, status) = w.endpoints.get_mut(&endpoint.id).ok_or_else(|| gone("endpoint"))?;
-            if status.state.is_over() {
-                return Err(Error::new(ErrorKind::Conflict, "ask the model", "the endpoint is over"));
-            }
-            let traffic = status.traffic.get_or_insert_default();
-            traffic.requests += 1;
-            traffic.last_request = Some(now);
-            Ok(Reply { content_type: request.accept.clone(), body: request.body.clone(), latency_ms: 1 })
-        })
-        .await
-    }
-    async fn stop(&self, cx: &Cx, endpoint: &EndpointHandle, why: &str) -> Result<()> {
-        let now = cx.now();
-        self.around("stop endpoint", |w| {
-            let (_, status) = w.endpoints.get_mut(&endpoint.id).ok_or_else(|| gone("endpoint"))?;
-            if !status.state.is_over() {
-                status.state = EndpointState::Stopped;
-                status.ended = Some(now);
-                status.ended_by = Some(why.to_owned());
-            }
-            Ok(())
-        })
-        .await
-    }
-    async fn delete(&self, _cx: &Cx, endpoint: &EndpointHandle) -> Result<()> {
-        self.around("delete endpoint", |w| {
-            w.endpoints.remove(&endpoint.id);
-            Ok(())
-        })
-        .await
-    }
-    async fn set_curfew(&self, _cx: &Cx, endpoint: &EndpointHandle, at: Timestamp) -> Result<Enforcer> {
-        let enforcer = self.enforcer.clone();
-        self.around("set endpoint curfew", |w| {
-            let (_, status) = w.endpoints.get_mut(&endpoint.id).ok_or_else(|| gone("endpoint"))?;
-            if status.state.is_over() {
-                return Err(Error::new(ErrorKind::Conflict, "move the curfew", "the endpoint is over"));
-            }
-            status.curfew = Some(Curfew { at, enforcer: enforcer.clone() });
-            Ok(enforcer)
-        })
-        .await
-    }
-}
-
-/// What every run prints.
-const LOG: &[u8] = b"epoch 1 loss=0.5\nthe contract is kept\n";
-
-struct ScriptedKind {
-    kind: &'static str,
-    cloud: CloudId,
-    account: AccountId,
-    world: Arc<Mutex<World>>,
-}
-
-impl ScriptedKind {
-    fn all(&self, world: &World) -> Vec<Resource> {
-        let run = |(spec, status): &(RunSpec, RunStatus)| {
-            let active = !status.state.is_over();
-            let evidence = if active {
-                vec![Evidence::Active { what: "a script runs".into() }]
-            } else {
-                vec![Evidence::HoldsResults { what: "its log".into() }]
-            };
-            let parts = (
-                spec.id.as_str(),
-                status.state.word(),
-                spec.intent.clone(),
-                status.curfew.clone().filter(|_| !status.state.is_over()),
-                status.rate.clone(),
-            );
-            self.resource(parts, status.created, evidence)
-        };
-        let endpoint = |(spec, status): &(EndpointSpec, EndpointStatus)| {
-            let last = status.traffic.as_ref().and_then(|t| t.last_request);
-            let how = || "its request count".to_owned();
-            let evidence =
-                last.map_or_else(|| Evidence::NeverUsed { how: how() }, |at| Evidence::LastUsed { at, how: how() });
-            let parts = (
-                spec.id.as_str(),
-                status.state.word(),
-                spec.intent.clone(),
-                status.curfew.clone().filter(|_| !status.state.is_over()),
-                status.rate.clone(),
-            );
-            self.resource(parts, status.created, vec![evidence])
-        };
-        if self.kind == "run" {
-            world.runs.values().map(run).collect()
-        } else {
-            world.endpoints.values().map(endpoint).collect()
-        }
-    }
-    fn resource(
-        &self,
-        (id, state, intent, curfew, rate): (&str, &str, curfew_core::IntentId, Option<Curfew>, Cost<HourlyRate>),
-        created: Timestamp,
-        evidence: Vec<Evidence>,
-    ) -> Resource {
-        Resource {
-            key: ResourceKey {
-                cloud: self.cloud.clone(),
-                account: self.account.clone(),
-                region: region(),
-                kind: self.kind.into(),
-                id: id.into(),
-            },
-            name: id.into(),
-            kind_title: self.sheet().one.into(),
-            state: state.into(),
-            created: Some(created),
-            owner: None,
-            size: None,
-            bytes: None,
-            rate,
-            so_far: Cost::Unknown { why: "the script does not add up".into() },
-            evidence,
-            curfew,
-            intent: Some(intent),
-            keep_until: None,
-            steps: vec![RemovalStep {
-                verb: "delete".into(),
-                says: "Delete it".into(),
-                reversible: false,
-                artefacts: None,
-            }],
-            fingerprint: state.into(),
-        }
-    }
-}
-
-#[async_trait]
-impl Kind for ScriptedKind {
-    fn sheet(&self) -> KindSheet {
-        if self.kind == "run" {
-            KindSheet { id: "run", one: "training run", many: "training runs", bills_idle: false, order: 20 }
-        } else {
-            KindSheet { id: "endpoint", one: "endpoint", many: "endpoints", bills_idle: true, order: 10 }
-        }
-    }
-    async fn list(&self, _cx: &Cx, region: &RegionName) -> Sweep<Resource> {
-        match around(&self.world, "list", |w| Ok(self.all(w))).await {
-            Ok(items) => Sweep::whole(items),
-            Err(e) => {
-                let gap = Gap::new(&self.cloud, &self.account, Some(region), self.sheet().many, &e);
-                Sweep { items: vec![], gaps: vec![gap] }
-            }
-        }
-    }
-    async fn read(&self, _cx: &Cx, _region: &RegionName, id: &str) -> Result<Option<Resource>> {
-        around(&self.world, "read", |w| Ok(self.all(w).into_iter().find(|r| r.key.id == id))).await
-    }
-    async fn remove(&self, _cx: &Cx, _region: &RegionName, id: &str, _step: &RemovalStep) -> Result<()> {
-        around(&self.world, "remove", |w| {
-            w.runs.retain(|k, _| self.kind != "run" || k.as_str() != id);
-            w.endpoints.retain(|k, _| self.kind != "endpoint" || k.as_str() != id);
-            Ok(())
-        })
-        .await
-    }
 }

@@ -1,6 +1,7 @@
 //! Connecting what was found: a profile as it is, one that asks for a code, a role of an SSO session.
 
-use super::connections::{Connections, profile_mark, sso_role};
+use super::connections::{Connections, sso_role};
+use super::environment::profile_mark;
 use super::files::{self, Files};
 use super::records::{From, Record};
 use super::{Settings, code, identity, load, sso};

@@ -3,6 +3,7 @@
 mod chosen;
 mod code;
 mod connections;
+mod environment;
 mod files;
 mod keychain;
 mod keys;
