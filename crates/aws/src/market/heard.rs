@@ -1,11 +1,9 @@
 //! SageMaker's list prices as AWS has told them to an account of this home. They are the same for every account, so that one
 //! list serves all; what is kept of it lies with the account's other notes.
 
-use super::products::{filter, pricing};
 use crate::aws::Inner;
 use crate::machines;
-use crate::retry::call;
-use curfew_core::{Cx, RegionName, Result, Timestamp};
+use curfew_core::{Cx, RegionName, Timestamp};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -52,7 +50,8 @@ impl Inner {
             return;
         }
         let key = (region.to_string(), name.to_owned());
-        match self.ask_price(cx, region, name).await {
+        let wanted = [("regionCode", region.as_str()), ("instanceName", name)];
+        match self.get_products(cx, "AmazonSageMaker", &wanted).await {
             Ok(texts) => {
                 let usd = texts.iter().filter_map(|text| hour(text)).filter(|h| h.name == name);
                 let usd = usd.map(|h| (h.component, h.usd)).collect();
@@ -75,6 +74,9 @@ impl Inner {
     }
 
     fn heard(&self, all: BTreeMap<(String, String), Told>) {
+        if all.is_empty() {
+            return;
+        }
         // Without the file it is known as long as this process lives.
         let _ = self.kept.change(|notes| {
             for ((region, name), told) in &all {
@@ -101,25 +103,6 @@ impl Inner {
         let answer = young(told.at, GOOD_FOR);
         HEARD.write().expect("nothing panics while it is held").told.insert(key, told);
         answer
-    }
-
-    async fn ask_price(&self, cx: &Cx, region: &RegionName, name: &str) -> Result<Vec<String>> {
-        let client = pricing(self);
-        let filters = vec![filter("regionCode", region.as_str())?, filter("instanceName", name)?];
-        let (mut texts, mut token) = (Vec::new(), None::<String>);
-        loop {
-            let page = call(cx, "read the price list", || {
-                let ask =
-                    client.get_products().service_code("AmazonSageMaker").format_version("aws_v1").max_results(100);
-                ask.set_filters(Some(filters.clone())).set_next_token(token.clone()).send()
-            })
-            .await?;
-            texts.extend(page.price_list.unwrap_or_default());
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(texts);
-            }
-        }
     }
 }
 

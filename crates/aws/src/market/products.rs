@@ -16,25 +16,10 @@ const EC2: [(&str, &str); 4] =
 impl Inner {
     /// Every product of EC2 and SageMaker in the region, a JSON text each.
     pub(super) async fn products_of(&self, cx: &Cx, region: &RegionName) -> Result<Vec<String>> {
-        let client = pricing(self);
         let mut texts = Vec::new();
         for (service, more) in [("AmazonEC2", &EC2[..]), ("AmazonSageMaker", &[])] {
-            let wanted = [("regionCode", region.as_str())];
-            let filters = wanted.iter().chain(more).map(|(field, value)| filter(field, value));
-            let filters = filters.collect::<Result<Vec<_>>>()?;
-            let mut token = None::<String>;
-            loop {
-                let page = call(cx, "read the price list", || {
-                    let ask = client.get_products().service_code(service).format_version("aws_v1").max_results(100);
-                    ask.set_filters(Some(filters.clone())).set_next_token(token.clone()).send()
-                })
-                .await?;
-                texts.extend(page.price_list.unwrap_or_default());
-                token = page.next_token;
-                if token.is_none() {
-                    break;
-                }
-            }
+            let wanted = [&[("regionCode", region.as_str())], more].concat();
+            texts.extend(self.get_products(cx, service, &wanted).await?);
         }
         self.hear_products(&texts, cx.now());
         // The catalog takes the machines; what a serverless endpoint costs is kept for its price before the button.
@@ -45,16 +30,30 @@ impl Inner {
         }
         Ok(texts)
     }
+
+    /// The products of a service that have these values in these fields, a JSON text each.
+    pub(super) async fn get_products(&self, cx: &Cx, service: &str, wanted: &[(&str, &str)]) -> Result<Vec<String>> {
+        let filters = wanted.iter().map(|(field, value)| filter(field, value)).collect::<Result<Vec<_>>>()?;
+        let config = self.config.to_builder().region(aws_config::Region::new(ASKED_IN)).build();
+        let config = aws_sdk_pricing::config::Builder::from(&config).interceptor(self.tried.clone()).build();
+        let client = aws_sdk_pricing::Client::from_conf(config);
+        let (mut texts, mut token) = (Vec::new(), None::<String>);
+        loop {
+            let page = call(cx, "read the price list", || {
+                let ask = client.get_products().service_code(service).format_version("aws_v1").max_results(100);
+                ask.set_filters(Some(filters.clone())).set_next_token(token.clone()).send()
+            })
+            .await?;
+            texts.extend(page.price_list.unwrap_or_default());
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(texts);
+            }
+        }
+    }
 }
 
-/// The client of the price list.
-pub(super) fn pricing(inner: &Inner) -> aws_sdk_pricing::Client {
-    let config = inner.config.to_builder().region(aws_config::Region::new(ASKED_IN)).build();
-    let config = aws_sdk_pricing::config::Builder::from(&config).interceptor(inner.tried.clone()).build();
-    aws_sdk_pricing::Client::from_conf(config)
-}
-
-pub(super) fn filter(field: &str, value: &str) -> Result<Filter> {
+fn filter(field: &str, value: &str) -> Result<Filter> {
     let filter = Filter::builder().r#type(FilterType::TermMatch).field(field).value(value).build();
     filter.map_err(|e| Error::new(ErrorKind::Unknown, "read the price list", "a filter lacks a part").caused_by(e))
 }
