@@ -92,21 +92,44 @@ impl Budget {
     }
 }
 
-/// What is about to be paid for.
-pub(crate) struct Wanted<'a> {
-    pub(crate) machine: &'a MachineRef,
-    pub(crate) owner: &'a str,
-    pub(crate) project: Option<&'a Project>,
-    pub(crate) curfew: Timestamp,
+/// A run or an endpoint, as budgets see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Payer<'a> {
+    machine: &'a MachineRef,
+    owner: &'a str,
+    project: Option<&'a Project>,
+    curfew: Timestamp,
     /// What it has been promised already is not counted twice.
-    pub(crate) intent: &'a IntentId,
-    /// Where a refusal stands.
-    pub(crate) field: &'static str,
-    pub(crate) rate: &'a Cost<HourlyRate>,
+    intent: &'a IntentId,
+}
+
+impl<'a> From<&'a RunSpec> for Payer<'a> {
+    fn from(spec: &'a RunSpec) -> Self {
+        let RunSpec { machine, owner, project, curfew, intent, .. } = spec;
+        Self { machine, owner, project: project.as_ref(), curfew: *curfew, intent }
+    }
+}
+
+impl<'a> From<&'a EndpointSpec> for Payer<'a> {
+    fn from(spec: &'a EndpointSpec) -> Self {
+        let EndpointSpec { machine, owner, project, curfew, intent, .. } = spec;
+        Self { machine, owner, project: project.as_ref(), curfew: *curfew, intent }
+    }
+}
+
+/// At what price something is about to be paid for.
+struct Price<'a> {
+    rate: &'a Cost<HourlyRate>,
     /// The longest time that it can be paid for; `None`: until its curfew.
-    pub(crate) longest: Option<SignedDuration>,
+    longest: Option<SignedDuration>,
     /// Is it paid by use besides?
-    pub(crate) by_use: bool,
+    by_use: bool,
+}
+
+impl<'a> From<&'a Quote> for Price<'a> {
+    fn from(quote: &'a Quote) -> Self {
+        Self { rate: &quote.rate, longest: quote.longest, by_use: !quote.by_use.is_empty() }
+    }
 }
 
 /// What one run or endpoint has to do with this month.
@@ -192,20 +215,29 @@ impl Engine {
 
     /// Refuses what no budget has the money for. A price that is not known is refused too, as under the policy's ceiling
     /// on an hour's price; this computer costs nothing and is never refused.
-    pub(crate) async fn hold_budget(&self, cx: &Cx, policy: &Policy, wanted: &Wanted<'_>) -> Result<()> {
-        if wanted.machine.is_local() {
+    ///
+    /// `field` is where the refusal stands.
+    async fn hold_price(
+        &self,
+        cx: &Cx,
+        policy: &Policy,
+        payer: Payer<'_>,
+        price: Price<'_>,
+        field: &'static str,
+    ) -> Result<()> {
+        if payer.machine.is_local() {
             return Ok(());
         }
         let budgets = &policy.monthly_budget_usd;
-        let all = self.budgets(cx, budgets, wanted.owner, wanted.project, Some(wanted.intent)).await?;
+        let all = self.budgets(cx, budgets, payer.owner, payer.project, Some(payer.intent)).await?;
         let Some(least) = all.first() else { return Ok(()) };
         let refuse = |message: String, next: String| {
-            let error = Error::new(ErrorKind::Policy, "check the budget", message).at(wanted.field);
+            let error = Error::new(ErrorKind::Policy, "check the budget", message).at(field);
             Err(error.next(format!("{next}, or ask your lead for more ({} in the policy file)", least.rule())))
         };
-        let price = match wanted.rate {
+        let an_hour = match price.rate {
             // How much it will be asked nobody knows: it is let in while there is anything left.
-            Cost::NotBilled { .. } if wanted.by_use && least.left().is_zero() => {
+            Cost::NotBilled { .. } if price.by_use && least.left().is_zero() => {
                 return refuse(format!("it is paid by use, and {}", least.says()), "Wait for the next month".into());
             }
             Cost::NotBilled { .. } => return Ok(()),
@@ -216,9 +248,9 @@ impl Engine {
             }
             Cost::Billed { amount, .. } | Cost::Estimated { amount, .. } => amount,
         };
-        let until_curfew = || wanted.curfew.duration_since(cx.now()).max(SignedDuration::ZERO);
-        let time = wanted.longest.unwrap_or_else(until_curfew);
-        let (Ok(most), Some(an_hour)) = (price.over(time), dollars(&price.0)) else {
+        let until_curfew = || payer.curfew.duration_since(cx.now()).max(SignedDuration::ZERO);
+        let time = price.longest.unwrap_or_else(until_curfew);
+        let (Ok(most), Some(usd_an_hour)) = (an_hour.over(time), dollars(&an_hour.0)) else {
             let message = format!("what it would cost at most cannot be reckoned in dollars, and {}", least.says());
             return refuse(message, "Choose another machine".into());
         };
@@ -227,9 +259,9 @@ impl Engine {
         }
         // Up to the next minute: a ceiling of 3 h 59 m 59 s is one of four hours to a person.
         let minutes = SignedDuration::from_mins(time.as_secs().saturating_add(59) / 60);
-        let lasts = format!("{price} an hour for {}", say::duration(minutes));
-        let moves = wanted.field == "curfew";
-        let next = match affordable(least.left(), an_hour) {
+        let lasts = format!("{an_hour} an hour for {}", say::duration(minutes));
+        let moves = field == "curfew";
+        let next = match affordable(least.left(), usd_an_hour) {
             Some(time) if moves => format!("Give it a curfew of {time} or less from now"),
             Some(time) => format!("Give it a curfew of {time} or less, choose a cheaper machine"),
             None if moves => "Let it end at its curfew".into(),
@@ -238,42 +270,15 @@ impl Engine {
         refuse(format!("it would cost at most {most} ({lasts}), and {}", least.says()), next)
     }
 
-    /// The same of a run at this price.
-    pub(crate) async fn hold_run(&self, cx: &Cx, policy: &Policy, spec: &RunSpec, quote: &Quote) -> Result<()> {
-        let wanted = Wanted {
-            machine: &spec.machine,
-            owner: &spec.owner,
-            project: spec.project.as_ref(),
-            curfew: spec.curfew,
-            intent: &spec.intent,
-            field: "machine",
-            rate: &quote.rate,
-            longest: quote.longest,
-            by_use: !quote.by_use.is_empty(),
-        };
-        self.hold_budget(cx, policy, &wanted).await
-    }
-
-    /// The same of an endpoint at this price.
-    pub(crate) async fn hold_endpoint(
+    /// The same of a run or an endpoint at the price that its provider says.
+    pub(crate) async fn hold_budget(
         &self,
         cx: &Cx,
         policy: &Policy,
-        spec: &EndpointSpec,
+        payer: impl Into<Payer<'_>>,
         quote: &Quote,
     ) -> Result<()> {
-        let wanted = Wanted {
-            machine: &spec.machine,
-            owner: &spec.owner,
-            project: spec.project.as_ref(),
-            curfew: spec.curfew,
-            intent: &spec.intent,
-            field: "machine",
-            rate: &quote.rate,
-            longest: quote.longest,
-            by_use: !quote.by_use.is_empty(),
-        };
-        self.hold_budget(cx, policy, &wanted).await
+        self.hold_price(cx, policy, payer.into(), quote.into(), "machine").await
     }
 
     /// Once more, right before a run is started: since its plan was made, others may have spent what was left.
@@ -283,7 +288,7 @@ impl Engine {
             return Ok(());
         }
         let quote = training.quote(cx, spec).await?;
-        self.hold_run(cx, &policy, spec, &quote).await
+        self.hold_budget(cx, &policy, spec, &quote).await
     }
 
     /// Once more, right before an endpoint is made.
@@ -293,7 +298,7 @@ impl Engine {
             return Ok(());
         }
         let quote = serving.quote(cx, spec).await?;
-        self.hold_endpoint(cx, &policy, spec, &quote).await
+        self.hold_budget(cx, &policy, spec, &quote).await
     }
 
     /// Once more, before an endpoint's curfew is moved: what it has spent is spent, and until the new one it may cost more.
@@ -306,19 +311,9 @@ impl Engine {
     ) -> Result<()> {
         // A curfew that comes sooner costs less, whatever is left.
         let Some(status) = row.status.as_ref().filter(|_| curfew > row.spec.curfew) else { return Ok(()) };
-        let spec = &row.spec;
-        let wanted = Wanted {
-            machine: &spec.machine,
-            owner: &spec.owner,
-            project: spec.project.as_ref(),
-            curfew,
-            intent: &spec.intent,
-            field: "curfew",
-            rate: &status.rate,
-            longest: None,
-            by_use: false,
-        };
-        self.hold_budget(cx, policy, &wanted).await.map_err(|e| e.bill(Bill::StillRunning))
+        let payer = Payer { curfew, ..Payer::from(&row.spec) };
+        let price = Price { rate: &status.rate, longest: None, by_use: false };
+        self.hold_price(cx, policy, payer, price, "curfew").await.map_err(|e| e.bill(Bill::StillRunning))
     }
 
     /// What to say of a project that the policy has no budget for, where it has some for others.

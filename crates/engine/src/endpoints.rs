@@ -101,7 +101,7 @@ impl Engine {
         let serving = serving_at.part();
         let mut quote = serving.quote(cx, &spec).await?;
         crate::runs::check_policy(&policy, &spec.machine, &quote)?;
-        self.hold_endpoint(cx, &policy, &spec, &quote).await?;
+        self.hold_budget(cx, &policy, &spec, &quote).await?;
         Self::caution_project(&policy, spec.project.as_ref(), &mut quote);
         Self::caution_keys(cx, serving_at.provider(), spec.curfew, &mut quote);
         Ok((spec, quote))

@@ -144,7 +144,7 @@ impl Engine {
         let training = training_at.part();
         let mut quote = training.quote(cx, &spec).await?;
         check_policy(&policy, &spec.machine, &quote)?;
-        self.hold_run(cx, &policy, &spec, &quote).await?;
+        self.hold_budget(cx, &policy, &spec, &quote).await?;
         Self::caution_project(&policy, spec.project.as_ref(), &mut quote);
         Self::caution_keys(cx, training_at.provider(), spec.curfew, &mut quote);
         Ok((spec, quote))

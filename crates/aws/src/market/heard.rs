@@ -3,6 +3,7 @@
 
 use crate::aws::Inner;
 use crate::machines;
+use crate::market::products::{on_demand, usd};
 use curfew_core::{Cx, RegionName, Timestamp};
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
@@ -116,7 +117,6 @@ struct Hour {
 }
 
 /// The hour that a product is, where it is one of a SageMaker machine on demand with a price in dollars that can be true.
-/// <https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html>
 fn hour(text: &str) -> Option<Hour> {
     let whole: serde_json::Value = serde_json::from_str(text).ok()?;
     let product = &whole["product"];
@@ -124,13 +124,8 @@ fn hour(text: &str) -> Option<Hour> {
         return None;
     }
     let attribute = |name: &str| product["attributes"][name].as_str().map(str::to_owned);
-    let terms = whole["terms"]["OnDemand"].as_object()?.values();
-    let mut dimensions = terms.filter_map(|t| t["priceDimensions"].as_object()).flat_map(|d| d.values());
-    let usd = dimensions.find_map(|d| {
-        let an_hour = d["unit"].as_str().is_some_and(|u| matches!(u, "Hrs" | "Hours" | "hours"));
-        let usd: Decimal = d["pricePerUnit"]["USD"].as_str().filter(|_| an_hour)?.parse().ok()?;
-        (usd > Decimal::ZERO && usd < Decimal::from(ABSURD_USD)).then(|| usd.normalize())
-    })?;
+    let hours = on_demand(&whole).filter(|step| matches!(step["unit"].as_str(), Some("Hrs" | "Hours" | "hours")));
+    let usd = hours.filter_map(usd).find(|usd| *usd < Decimal::from(ABSURD_USD))?.normalize();
     Some(Hour {
         region: attribute("regionCode")?,
         name: attribute("instanceName")?,

@@ -5,6 +5,8 @@ use crate::aws::Inner;
 use crate::retry::call;
 use aws_sdk_pricing::types::{Filter, FilterType};
 use curfew_core::{Cx, Error, ErrorKind, RegionName, Result};
+use rust_decimal::Decimal;
+use serde_json::Value;
 
 /// The API answers in few regions; each has the prices of all.
 const ASKED_IN: &str = "us-east-1";
@@ -51,6 +53,19 @@ impl Inner {
             }
         }
     }
+}
+
+/// The steps of a product's price on demand: a unit, a range and dollars each.
+/// <https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/using-price-list-query-api.html>
+pub(super) fn on_demand(product: &Value) -> impl Iterator<Item = &Value> {
+    let terms = product["terms"]["OnDemand"].as_object().into_iter().flat_map(|terms| terms.values());
+    terms.filter_map(|term| term["priceDimensions"].as_object()).flat_map(|steps| steps.values())
+}
+
+/// What a step costs, in dollars a unit; `None`: nothing, or another currency.
+pub(super) fn usd(step: &Value) -> Option<Decimal> {
+    let usd: Decimal = step["pricePerUnit"]["USD"].as_str()?.parse().ok()?;
+    (usd > Decimal::ZERO).then_some(usd)
 }
 
 fn filter(field: &str, value: &str) -> Result<Filter> {

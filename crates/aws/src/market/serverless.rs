@@ -4,6 +4,7 @@
 //! that memory; the same with `ProvisionedConcurrency` in it is another thing. The first seconds may have a price of their
 //! own (0, in a new account's first two months), so that the price is the last step's.
 
+use super::products::{on_demand, usd};
 use curfew_core::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -47,16 +48,13 @@ fn second(product: &Value) -> Option<(u32, Decimal)> {
         return None;
     }
     let gb: u32 = memory.strip_suffix("GB")?.parse().ok()?;
-    let terms = product["terms"]["OnDemand"].as_object()?;
-    let steps = terms.values().filter_map(|term| term["priceDimensions"].as_object()).flat_map(|steps| steps.values());
-    let mut last = steps.filter(|step| step["endRange"] == "Inf");
+    let mut last = on_demand(product).filter(|step| step["endRange"] == "Inf");
     let step = last.next()?;
     let unit = step["unit"].as_str()?.to_lowercase();
     if last.next().is_some() || !["second", "seconds"].contains(&unit.as_str()) {
         return None;
     }
-    let usd: Decimal = step["pricePerUnit"]["USD"].as_str()?.parse().ok()?;
-    (usd > Decimal::ZERO).then_some((gb.checked_mul(1024)?, usd))
+    Some((gb.checked_mul(1024)?, usd(step)?))
 }
 
 #[cfg(test)]
