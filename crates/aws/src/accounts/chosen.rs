@@ -1,8 +1,9 @@
 //! Connecting what was found: a profile as it is, one that asks for a code, a role of an SSO session.
 
-use super::connections::{Connections, sso_role};
+use super::connections::Connections;
 use super::environment::profile_mark;
 use super::files::{self, Files};
+use super::opening::sso_role;
 use super::records::{From, Record};
 use super::{Settings, code, identity, load, sso};
 use curfew_core::connect::{AccountFacts, Connector as _, FoundState, Secret};

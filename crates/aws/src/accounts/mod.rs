@@ -7,6 +7,7 @@ mod environment;
 mod files;
 mod keychain;
 mod keys;
+mod opening;
 mod paste;
 mod records;
 mod sso;
