@@ -83,6 +83,7 @@ impl<'p> Pass<'p> {
         let (price_cap, spot_above) = (exact(limits.price_cap), exact(limits.spot_above));
         let pico = |usd: Option<crate::Usd>| usd.map_or(f64::INFINITY, |u| u.pico() as f64);
         let (own, budget) = (pico(question.need.max_usd), pico(question.budget.map(|b| b.left)));
+        let gone = question.budget.is_some_and(|b| b.is_gone());
         let slots = plan.slots.iter().zip(&plan.catalog.slots).enumerate().map(|(i, (s, slot))| {
             let local = &*slot.cloud == "local";
             let on_demand = slot.buy == crate::Buy::OnDemand && !local;
@@ -92,10 +93,13 @@ impl<'p> Pass<'p> {
                 managed: s.managed,
                 disk: s.disk,
                 fixed: s.fixed,
-                cap: if on_demand { price_cap.min(spot_above) } else { price_cap },
+                // Where nothing is left, any price is too much, whatever the time.
+                cap: match on_demand {
+                    _ if gone && !local => 0.0,
+                    true => price_cap.min(spot_above),
+                    false => price_cap,
+                },
                 total_cap: match (plan.timeless, local) {
-                    // An hour's price is all that is known: it is too much where nothing is left.
-                    (true, false) if question.budget.is_some_and(|b| b.is_gone()) => 0.0,
                     (true, _) => f64::INFINITY,
                     (false, true) => own,
                     (false, false) => own.min(budget),
