@@ -69,7 +69,11 @@ need_apt() {
 need_base() { need_apt "building and running" build-essential pkg-config ca-certificates python3 python3-venv; }
 
 # What the window needs on top.
-need_window() { need_apt "the window" libwebkit2gtk-4.1-dev libayatana-appindicator3-1 xdg-utils; }
+# The monitor loads its libraries of X11 itself.
+need_window() {
+  need_apt "the window" libwebkit2gtk-4.1-dev libayatana-appindicator3-1 xdg-utils libx11-xcb1 libxcursor1 libxi6 \
+    libxkbcommon-x11-0 libxrandr2
+}
 
 # What the build embeds, as the lock files say: the page's libraries and font, and the font of drawings.
 need_npm() {

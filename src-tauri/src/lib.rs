@@ -22,7 +22,8 @@ pub mod bus;
 mod desk;
 #[cfg(target_os = "linux")]
 mod gpu;
-pub mod native;
+pub mod monitor;
+mod native;
 mod notify;
 pub mod one;
 pub mod panel;

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use curfew_core::{Clock, Error, ErrorKind, Home, HourlyRate, Notice, Result, money::Total};
+use curfew_core::{Clock, Error, ErrorKind, Home, HourlyRate, Notice, Result, RunId, money::Total};
 use curfew_engine::{EndpointView, Engine, Event, Opening, RunView, SystemClock, Today};
 use tokio::sync::{broadcast, watch};
 
 use crate::autostart::Autostart;
+use crate::monitor;
 use crate::{Desk, EndLocal, Note, Panel, Pick, Running, TrayState};
 
 /// The longest that the tray waits for the store to change before it reads it again.
@@ -236,6 +237,22 @@ impl curfew_ui::Host for Desktop {
         }
         Err(Error::new(ErrorKind::Unsupported, "open the address", "no browser could be started")
             .next("Copy the address and open it yourself"))
+    }
+
+    fn can_pop_out(&self) -> bool {
+        monitor::command().is_some()
+    }
+
+    async fn pop_out(&self, run: &RunId) -> Result<()> {
+        let Some(command) = monitor::command() else {
+            return Err(Error::new(
+                ErrorKind::MissingProgram,
+                "open the monitor",
+                "the curfew command is not beside this program",
+            )
+            .next("Put curfew and curfew-desktop into one folder; this page shows the same"));
+        };
+        monitor::open(&command, &Home::at(self.desk.home()), run).await
     }
 
     async fn notify(&self, title: &str, body: &str) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What a page cannot do itself. The desktop does it natively; `curfew serve` has only the browser.
 
 use async_trait::async_trait;
-use curfew_core::{Error, ErrorKind, Result};
+use curfew_core::{Error, ErrorKind, Result, RunId};
 use std::path::PathBuf;
 
 /// The surroundings that pages are shown in.
@@ -19,6 +19,14 @@ pub trait Host: Send + Sync {
     async fn save(&self, name: &str, bytes: &[u8]) -> Result<Option<PathBuf>>;
     /// Opens an address in the user's browser. Called only with addresses that [`may_open`] allows.
     async fn open_url(&self, url: &str) -> Result<()>;
+    /// Can it show a run in a small window of its own? Where not, "Pop out" is absent.
+    fn can_pop_out(&self) -> bool {
+        false
+    }
+    /// Shows a run in the monitor, a window and process of its own, which stays when the panel is closed.
+    async fn pop_out(&self, _run: &RunId) -> Result<()> {
+        Err(in_a_browser("open the monitor").next("Open this page in another window of the browser"))
+    }
     /// Shows a notification.
     async fn notify(&self, title: &str, body: &str) -> Result<()>;
     /// Does the app start with the user's session? `None` where that cannot be had (in a browser).

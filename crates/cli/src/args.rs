@@ -267,6 +267,11 @@ pub(crate) enum RunVerb {
         #[arg(long, short)]
         output: PathBuf,
     },
+    /// Watch it in a small window of its own, until that is closed
+    Monitor {
+        /// Its id or name
+        id: String,
+    },
     /// Move its curfew
     Extend {
         /// Its id or name

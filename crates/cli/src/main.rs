@@ -8,6 +8,7 @@ mod endpoints;
 mod export;
 mod lab;
 mod machines;
+mod monitor;
 mod out;
 mod policy;
 mod prices;
@@ -22,7 +23,8 @@ use std::process::ExitCode;
 fn log() {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CURFEW_LOG").unwrap_or_else(|_| "warn".into());
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("CURFEW_LOG").unwrap_or_else(|_| "warn,winit=error".into());
     // Whatever is asked for, those who handle keys say no more than what went wrong.
     let discreet = tracing_subscriber::filter::filter_fn(|about| {
         *about.level() <= tracing::Level::WARN || !curfew_providers::handles_secrets(about.target())
@@ -60,7 +62,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(args)) {
+    let done = match args.command {
+        // A window belongs to the program's first thread.
+        args::Command::Run { verb: args::RunVerb::Monitor { id } } => monitor::monitor(&runtime, &id),
+        _ => runtime.block_on(run(args)),
+    };
+    match done {
         Ok(code) => code.into(),
         Err(e) => out::fail(&e, json).into(),
     }

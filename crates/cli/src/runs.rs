@@ -238,6 +238,8 @@ pub(crate) async fn run(verb: RunVerb, json: bool) -> Result<Exit, Failed> {
             }
             Ok(Exit::Done)
         }
+        // Opened before there is a runtime to be in.
+        RunVerb::Monitor { .. } => Ok(Exit::Done),
         RunVerb::Extend { id, curfew } => {
             let id = engine.find_run(&id).await?;
             let (at, enforcer) = engine.extend_run(&cx, &id, &curfew).await?;

@@ -1,4 +1,4 @@
-//! Durations, sizes and instants in plain words, the same on every page and in the terminal.
+//! Durations, sizes, numbers and instants in plain words, the same on every page and in the terminal.
 
 use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 
@@ -53,6 +53,48 @@ pub fn date_time(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
+/// A number as pages show it: four digits that count, plain from 0.001 to a million, exponents beyond.
+pub fn number(value: f64) -> String {
+    if value.is_nan() {
+        return "not a number".into();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "∞".into() } else { "−∞".into() };
+    }
+    let abs = value.abs();
+    let sign = if value < 0.0 { "−" } else { "" };
+    if abs == 0.0 {
+        return "0".into();
+    }
+    if !(0.001..1_000_000.0).contains(&abs) {
+        let text = format!("{abs:.3e}");
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{sign}{}e{exponent}", trim(mantissa));
+    }
+    if abs >= 1000.0 && abs.fract() == 0.0 {
+        return format!("{sign}{}", thousands(abs));
+    }
+    // Digits after the point such that four count.
+    let places = (0..=6).find(|p| abs * 10f64.powi(*p) >= 1000.0).unwrap_or(6);
+    format!("{sign}{}", trim(&format!("{abs:.*}", places.unsigned_abs() as usize)))
+}
+
+fn trim(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
 /// "0 B", "3.2 MiB", "1.46 GiB": binary units, said so.
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -96,6 +138,22 @@ pub fn clean(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        let check = |value: f64, expect: &str| assert_eq!(number(value), expect);
+        check(0.412, "0.412");
+        check(0.41237, "0.4124");
+        check(2.0, "2");
+        check(0.0, "0");
+        check(-1.5, "−1.5");
+        check(18_600.0, "18,600");
+        check(1234.56, "1235");
+        check(0.000_123_4, "1.234e-4");
+        check(3e12, "3e12");
+        check(f64::NAN, "not a number");
+        check(f64::NEG_INFINITY, "−∞");
+    }
 
     #[test]
     fn plain_words() {

@@ -8,7 +8,8 @@
 //! - [`keep`]: a run's output on its way into its series.
 //! - [`store`]: points are kept whole, in compressed chunks that another process can read as they grow.
 //! - [`export`], [`tbevents`]: series as CSV, JSON, Parquet and TensorBoard events, and events that a script wrote itself.
-//! - [`smooth`], [`pace`], [`rules`]: curves made smooth, when a run will be done, when it should stop by itself.
+//! - [`smooth`], [`trend`], [`pace`], [`rules`]: curves made smooth, which way they go, when a run will be done, when it
+//!   should stop by itself.
 
 pub mod definitions;
 mod error;
@@ -23,6 +24,7 @@ pub mod smooth;
 pub mod store;
 pub mod tail;
 pub mod tbevents;
+pub mod trend;
 
 pub use definitions::Definitions;
 pub use error::{Error, Result};

@@ -23,9 +23,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["curfew-core", "curfew-engine", "curfew-keychain", "curfew-local", "curfew-aws", "curfew-gcp"],
     ),
     ("curfew-ui", &["curfew-core", "curfew-series", "curfew-catalog", "curfew-figures", "curfew-engine"]),
-    ("curfew-monitor", &["curfew-core", "curfew-series", "curfew-figures"]),
+    ("curfew-monitor", &["curfew-core", "curfew-series"]),
     ("curfew-desktop", SHELLS),
-    ("curfew-cli", SHELLS),
+    ("curfew-cli", COMMAND),
     ("curfew-browser-tests", &[]),
 ];
 
@@ -36,6 +36,18 @@ const SHELLS: &[&str] = &[
     "curfew-catalog",
     "curfew-figures",
     "curfew-engine",
+    "curfew-providers",
+    "curfew-ui",
+];
+
+/// The command also opens the monitor (docs/adr/0005).
+const COMMAND: &[&str] = &[
+    "curfew-core",
+    "curfew-series",
+    "curfew-catalog",
+    "curfew-figures",
+    "curfew-engine",
+    "curfew-monitor",
     "curfew-providers",
     "curfew-ui",
 ];

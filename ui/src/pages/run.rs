@@ -32,6 +32,8 @@ pub struct Run {
     pub told: Vec<Told>,
     /// Does it still go on?
     pub going: bool,
+    /// Can it be shown in a window of its own?
+    pub pops_out: bool,
     /// Can its curfew be moved? Where not, why.
     pub extend: Result<(), String>,
     /// Has it a model to deploy?

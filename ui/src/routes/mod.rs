@@ -61,6 +61,7 @@ pub fn router(app: App) -> Router {
         .route("/compare", get(compare::page))
         .route("/compare/series.json", get(compare::json))
         .route("/runs/{id}/log", get(run::log))
+        .route("/runs/{id}/monitor", post(run::pop_out))
         .route("/runs/{id}/extend", get(run::ask_extend).post(run::extend))
         .route("/runs/{id}/stop", get(run::ask_stop).post(run::stop))
         .route("/runs/{id}/remove", get(run::ask_remove).post(run::remove))

@@ -8,7 +8,7 @@ use crate::pages::dialog::{Asked, Confirm, Tick};
 use crate::pages::parts::{Field, Name, Price, Text, Told};
 use crate::{App, series, views};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use curfew_core::plan::OutcomeResult;
 use curfew_core::run::LogChunk;
@@ -65,7 +65,14 @@ pub(crate) async fn page(State(app): State<App>, Path(run): Path<String>, query:
     let mut page = views::run::run(shell, &view, metrics);
     page.metrics_left = left;
     page.told = told;
+    page.pops_out = app.host().can_pop_out();
     Ok(Html::of(&page).into_response())
+}
+
+pub(crate) async fn pop_out(State(app): State<App>, Path(run): Path<String>) -> Answer {
+    let run: RunId = id(&run, "find the run")?;
+    app.host().pop_out(&run).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// How much of a log one answer holds.

@@ -7,6 +7,7 @@ use crate::pages::shell::Shell;
 use curfew_core::curfew::Enforcer;
 use curfew_core::{Cost, HourlyRate, Progress, say};
 use curfew_engine::{Finish, RunView};
+use curfew_series::trend::trend;
 use jiff::{SignedDuration, Zoned};
 use rust_decimal::prelude::ToPrimitive as _;
 
@@ -54,6 +55,7 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
         failure: status.failure.as_ref().map(failed),
         told: Vec::new(),
         going,
+        pops_out: false,
         extend,
         model: status.model.as_ref().map(Name::from),
         metrics_left: 0,
@@ -88,7 +90,8 @@ fn upload(progress: &Progress) -> Upload {
     }
 }
 
-fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
+/// The numbers in a row: how far it is, how it goes, what it costs and will cost, when it is done and goes home.
+pub fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
     let (status, zone) = (&run.status, now.time_zone());
     let stat = |id, value: String, label: String| Stat { id, value, label, words: false };
     let going = !status.state.is_over();
@@ -192,41 +195,5 @@ pub fn metric(metric: &curfew_series::store::Metric, higher_is_better: Option<bo
         best,
         trend: trend(recent),
         points: if odd > 0 { format!("{points}, {} not finite", number(odd as f64)) } else { points },
-    }
-}
-
-/// The newest fifth against the fifth before it: a change of less than a hundredth of the whole span is level.
-pub fn trend(values: &[f64]) -> &'static str {
-    let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
-    if finite.len() < 4 {
-        return "too few points";
-    }
-    let fifth = (finite.len() / 5).max(1);
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-    let (newest, before) =
-        (mean(&finite[finite.len() - fifth..]), mean(&finite[finite.len() - 2 * fifth..finite.len() - fifth]));
-    let (low, high) = finite.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
-    let change = newest - before;
-    if change.abs() <= (high - low) / 100.0 {
-        "level"
-    } else if change < 0.0 {
-        "falling"
-    } else {
-        "rising"
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn trends() {
-        let check = |values: &[f64], expect| assert_eq!(trend(values), expect, "{values:?}");
-        check(&[], "too few points");
-        check(&[1.0, 1.0, 1.0, 1.0], "level");
-        check(&[4.0, 3.0, 2.0, 1.0], "falling");
-        check(&[1.0, f64::NAN, 2.0, 3.0, f64::INFINITY, 4.0], "rising");
-        check(&[9.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.001], "level");
     }
 }

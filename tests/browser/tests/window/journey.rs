@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use curfew_browser_tests::{Desktop, Look, Options, close_window, eventually, journeys, program};
+use curfew_browser_tests::{Desktop, Look, Options, close_window, eventually, journeys, program, window_on_screen};
 
 fn desktop_program() -> Options {
     Options::new(program("CURFEW_DESKTOP_BIN"))
@@ -77,6 +77,13 @@ async fn a_run_outlives_the_panel_and_is_picked_up_again() {
     page.patience(Duration::from_mins(5));
     page.open(&path).await;
     page.until("return document.getElementById('state')?.dataset.state === 'running'").await;
+
+    // A window of its own shows it, until that is closed; the page goes on.
+    page.click("Pop out").await;
+    window_on_screen("endless – Curfew", true).await;
+    close_window("endless – Curfew").await;
+    window_on_screen("endless – Curfew", false).await;
+
     page.click("Stop…").await;
     page.click("Stop").await;
     page.until("return document.getElementById('state')?.dataset.state === 'stopped'").await;
