@@ -13,8 +13,8 @@ use usvg::fontdb::{Database, ID, Style};
 /// As SVG names it. The second is for viewers that do not have the first.
 pub(crate) const FAMILY: &str = "Inter, sans-serif";
 
-static REGULAR: &[u8] = include_bytes!(env!("CURFEW_FONT_REGULAR"));
-static BOLD: &[u8] = include_bytes!(env!("CURFEW_FONT_BOLD"));
+pub(crate) static REGULAR: &[u8] = include_bytes!(env!("CURFEW_FONT_REGULAR"));
+pub(crate) static BOLD: &[u8] = include_bytes!(env!("CURFEW_FONT_BOLD"));
 
 static FACES: LazyLock<[Face<'static>; 2]> = LazyLock::new(|| {
     [REGULAR, BOLD].map(|bytes| Face::parse(bytes, 0).expect("the embedded font is whole: npm checks its hash"))

@@ -26,6 +26,11 @@ pub use options::{DOUBLE_COLUMN_MM, FigureOptions, SINGLE_COLUMN_MM};
 pub use proof::proof_pdf;
 pub use sparkline::sparkline_svg;
 
+/// The font of all drawings, Inter, as TrueType: regular and semi-bold.
+pub fn inter() -> [&'static [u8]; 2] {
+    [fonts::REGULAR, fonts::BOLD]
+}
+
 use curfew_core::run::RunSpec;
 use curfew_core::{Result, Timestamp, say};
 use jiff::tz::TimeZone;

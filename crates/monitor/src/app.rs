@@ -1,7 +1,7 @@
 //! What is on the screen: how the run stands, what is drawn and how, the picture.
 
 use crate::curves::Ask;
-use crate::look::Palette;
+use crate::look::{Palette, bold};
 use crate::plot::{self, Scale};
 use crate::sheet::{Number, Sheet, Tone};
 use crate::watch::{Seen, Watch};
@@ -70,7 +70,7 @@ impl Monitor {
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                     tag(ui, sheet, palette);
-                    ui.add(Label::new(RichText::new(&sheet.name).strong().size(16.0)).truncate());
+                    ui.add(Label::new(RichText::new(&sheet.name).family(bold()).size(17.0)).truncate());
                 });
             });
         });
@@ -167,14 +167,14 @@ fn tag(ui: &mut Ui, sheet: &Sheet, palette: &Palette) {
         Tone::Plain => (palette.soft, palette.tint),
     };
     Frame::new().fill(ground).corner_radius(6).inner_margin(Margin::symmetric(7, 2)).show(ui, |ui| {
-        ui.label(RichText::new(&sheet.state).small().strong().color(ink));
+        ui.label(RichText::new(&sheet.state).small().family(bold()).color(ink));
     });
 }
 
 fn stat(ui: &mut Ui, number: &Number) {
     ui.vertical(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        ui.label(RichText::new(&number.value).strong().size(15.0));
+        ui.label(RichText::new(&number.value).family(bold()).size(15.0));
         ui.label(RichText::new(&number.label).small().weak());
     });
 }

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 /// How many curves are drawn unasked, and how many at most.
 const UNASKED: usize = 6;
 const MOST: usize = 24;
+/// From how many places a zoomed curve's trend is told.
+const TREND: usize = 100;
 /// How many metrics are offered.
 const OFFERED: usize = 200;
 
@@ -110,12 +112,17 @@ fn curve(reader: &Reader, metric: &Metric, ask: &Ask) -> Result<Curve> {
     let window = Window { axis: ask.axis, range: ask.range, width: ask.width, log_x: false };
     let view = reader.view(metric.id, &window)?;
     let buckets = &view.buckets;
+    // In words it is the run, wherever the picture is zoomed to.
+    let whole = match ask.range {
+        Some(_) => reader.view(metric.id, &Window::whole(ask.axis, TREND))?.buckets,
+        None => buckets.clone(),
+    };
     let mut drawn = Curve {
         key: key(metric),
         held_out: family(&metric.name).1 != Split::Train,
         raw: stretches(buckets, |_, b| b.mean.is_finite().then_some([b.x, b.mean])),
         bad: buckets.iter().filter(|b| b.nan + b.infinite > 0).map(|b| b.x).collect(),
-        says: says(metric, buckets),
+        says: says(metric, &whole),
         ..Curve::default()
     };
     if !view.exact {

@@ -1,6 +1,8 @@
-//! The panel's colours, by day and by night: warm paper and ink.
+//! The panel's font and its colours, by day and by night: warm paper and ink.
 
-use eframe::egui::{Color32, Context, CornerRadius, Stroke, Style, TextStyle, Theme, Visuals};
+use eframe::egui::{
+    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, Stroke, Style, TextStyle, Theme, Visuals,
+};
 
 /// What is drawn with.
 #[derive(Debug, Clone, Copy)]
@@ -73,11 +75,29 @@ impl Palette {
 
 /// Dresses a window in them; day or night follows the system.
 pub(crate) fn put_on(context: &Context) {
+    context.set_fonts(fonts());
     // Where the system does not say, the panel is light.
     context.options_mut(|options| options.fallback_theme = Theme::Light);
     for (theme, palette) in [(Theme::Light, &DAY), (Theme::Dark, &NIGHT)] {
         context.style_mut_of(theme, |style| dress(style, palette));
     }
+}
+
+/// The family of what stands out.
+pub(crate) fn bold() -> FontFamily {
+    FontFamily::Name("bold".into())
+}
+
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::empty();
+    let families = [FontFamily::Proportional, bold()];
+    for ((name, font), family) in ["Inter", "Inter bold"].into_iter().zip(curfew_figures::inter()).zip(families) {
+        fonts.font_data.insert(name.to_owned(), std::sync::Arc::new(FontData::from_static(font)));
+        fonts.families.insert(family, vec![name.to_owned()]);
+    }
+    // Nothing here is written in it; egui wants one all the same.
+    fonts.families.insert(FontFamily::Monospace, vec!["Inter".to_owned()]);
+    fonts
 }
 
 fn dress(style: &mut Style, palette: &Palette) {

@@ -23,7 +23,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["curfew-core", "curfew-engine", "curfew-keychain", "curfew-local", "curfew-aws", "curfew-gcp"],
     ),
     ("curfew-ui", &["curfew-core", "curfew-series", "curfew-catalog", "curfew-figures", "curfew-engine"]),
-    ("curfew-monitor", &["curfew-core", "curfew-series"]),
+    ("curfew-monitor", &["curfew-core", "curfew-series", "curfew-figures"]),
     ("curfew-desktop", SHELLS),
     ("curfew-cli", COMMAND),
     ("curfew-browser-tests", &[]),
