@@ -6,7 +6,7 @@ use crate::out::{Exit, Failed, ask, cost, line, note, print_json, rate, table};
 use curfew_core::cx::Told;
 use curfew_core::plan::OutcomeResult;
 use curfew_core::run::RunState;
-use curfew_core::{Cx, Error, ErrorKind, RunId, say};
+use curfew_core::{Cx, Error, ErrorKind, RunId, Timestamp, say};
 use curfew_engine::{Engine, LaunchRequest, RunView};
 use curfew_series::store::Reader;
 use std::collections::BTreeMap;
@@ -142,7 +142,7 @@ pub(crate) async fn list(json: bool) -> Result<Exit, Failed> {
     let cx = engine.cx();
     let views = engine.runs(&cx, true).await?;
     if json {
-        print_json(&serde_json::json!({ "runs": views.iter().map(json_of).collect::<Vec<_>>() }));
+        print_json(&serde_json::json!({ "runs": views.iter().map(|v| json_of(v, cx.now())).collect::<Vec<_>>() }));
         return Ok(Exit::Done);
     }
     if views.is_empty() {
@@ -168,7 +168,7 @@ pub(crate) async fn list(json: bool) -> Result<Exit, Failed> {
     Ok(Exit::Done)
 }
 
-pub(crate) fn json_of(view: &RunView) -> serde_json::Value {
+pub(crate) fn json_of(view: &RunView, now: Timestamp) -> serde_json::Value {
     serde_json::json!({
         "id": view.spec.id, "name": view.spec.name, "state": view.status.state, "machine": view.spec.machine,
         "place": view.place, "owner": view.spec.owner, "project": view.spec.project, "entry": view.spec.entry, "dir": view.spec.dir,
@@ -176,7 +176,8 @@ pub(crate) fn json_of(view: &RunView) -> serde_json::Value {
         "ended": view.status.ended, "exit_code": view.status.exit_code, "ended_by": view.status.ended_by,
         "failure": view.status.failure, "detail": view.status.detail, "progress": view.status.progress, "model": view.status.model,
         "curfew": view.status.curfew, "usd_per_hour": view.status.rate, "so_far": view.status.so_far,
-        "spot": view.status.spot, "loss": view.loss, "epochs": view.epochs, "finish": view.finish, "lab": view.lab,
+        "spot": view.status.spot, "loss": view.loss, "epochs": view.epochs, "finish": view.finish,
+        "to_finish": view.finish.as_ref().and_then(|f| f.cost(&view.status, now)), "lab": view.lab,
     })
 }
 
@@ -187,7 +188,7 @@ pub(crate) async fn run(verb: RunVerb, json: bool) -> Result<Exit, Failed> {
         RunVerb::Show { id } => {
             let view = engine.run(&cx, &engine.find_run(&id).await?).await?;
             if json {
-                print_json(&json_of(&view));
+                print_json(&json_of(&view, cx.now()));
             } else {
                 show(&view, &cx);
             }
@@ -314,11 +315,8 @@ fn show(view: &RunView, cx: &Cx) {
         line(format!("  epoch    {done}{total}"));
     }
     if let Some(finish) = &view.finish {
-        let band = finish.latest.map_or_else(
-            || ", at an uneven pace".to_owned(),
-            |latest| format!(", {} to {}", say::when(finish.soonest, &now), say::when(latest, &now)),
-        );
-        line(format!("  done     about {}{band}", say::when(finish.at, &now)));
+        let sure: String = finish.says(&now).iter().map(|says| format!(", {says}")).collect();
+        line(format!("  done     about {}{sure}", say::when(finish.at, &now)));
         if let Some(cost) = finish.cost(status, cx.now()) {
             let band = cost.band.map_or_else(String::new, |band| format!(" ± {band}"));
             line(format!("  to end   {}{band} in all, estimated from its pace", cost.whole));

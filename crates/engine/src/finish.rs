@@ -1,10 +1,10 @@
 //! When a run will be done and what it will have cost, by its pace.
 
 use curfew_core::run::{RunState, RunStatus};
-use curfew_core::{Money, Timestamp};
+use curfew_core::{Money, Timestamp, say};
 use curfew_series::Standing;
 use curfew_series::pace::Unit;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Zoned};
 use serde::Serialize;
 
 /// When a run will be done, by its pace of late.
@@ -24,6 +24,10 @@ pub struct Finish {
     pub soonest: Timestamp,
     /// Hardly later than this; absent where the pace is too uneven to tell.
     pub latest: Option<Timestamp>,
+    /// When it last got on, where that is longer ago than it takes as a rule: then [`Finish::at`] moves away with the clock.
+    pub stuck_since: Option<Timestamp>,
+    /// Its curfew ends it before.
+    pub curfew_first: bool,
 }
 
 /// What a run will have cost when it is done.
@@ -35,18 +39,27 @@ pub struct CostToFinish {
     pub band: Option<Money>,
 }
 
+/// A band narrower than this is not told: the minute is what is shown.
+const NARROW: SignedDuration = SignedDuration::from_mins(2);
+/// Who waits for less than this waits for the reader of a log, not for the run.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
 /// Longer forecasts say nothing.
 const FARTHEST: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 impl Finish {
     /// Of a run that is under way; `None` while its log has not told how far it goes and how fast.
-    pub(crate) fn of(standing: &Standing, status: &RunStatus) -> Option<Self> {
+    pub(crate) fn of(standing: &Standing, status: &RunStatus, now: Timestamp) -> Option<Self> {
         let forecast = standing.forecast.filter(|_| status.state == RunState::Running)?;
         let seen = Timestamp::from_millisecond(standing.seen_ms).ok()?;
         let after = |seconds: f64| {
             let left = SignedDuration::try_from_secs_f64(seconds).ok().filter(|left| *left <= FARTHEST)?;
             seen.checked_add(left).ok()
         };
+        let waited = now.duration_since(seen);
+        let usual = forecast.longest_wait.and_then(|wait| SignedDuration::try_from_secs_f64(wait).ok());
+        // Twice as long as ever of late: what it waited beyond the usual comes on top, and nobody knows what else.
+        let beyond = usual.filter(|usual| waited > PATIENCE.max(*usual * 2)).map(|usual| waited - usual);
+        let at = after(forecast.seconds)?.checked_add(beyond.unwrap_or_default()).ok()?.max(now);
         Some(Self {
             unit: match forecast.unit {
                 Unit::Steps => "steps",
@@ -55,10 +68,34 @@ impl Finish {
             done: forecast.done,
             total: forecast.total,
             per_second: forecast.per_second,
-            at: after(forecast.seconds)?,
-            soonest: after(forecast.soonest)?,
-            latest: forecast.latest.and_then(after),
+            at,
+            soonest: after(forecast.soonest)?.max(now),
+            latest: forecast.latest.and_then(after).filter(|_| beyond.is_none()).map(|latest| latest.max(now)),
+            stuck_since: beyond.map(|_| seen),
+            curfew_first: status.curfew.as_ref().is_some_and(|curfew| curfew.at < at),
         })
+    }
+
+    /// From when to when it will be done, where that is known and worth telling.
+    pub fn band(&self) -> Option<(Timestamp, Timestamp)> {
+        self.latest.map(|latest| (self.soonest, latest)).filter(|(from, to)| to.duration_since(*from) >= NARROW)
+    }
+
+    /// How sure that is, in words: `20:45 to 21:10`, `its pace is uneven`, `no progress since 20:12`; and whether its
+    /// curfew comes first.
+    pub fn says(&self, now: &Zoned) -> Vec<String> {
+        let mut says = Vec::new();
+        match (self.stuck_since, self.latest) {
+            (Some(since), _) => says.push(format!("no progress since {}", say::when(since, now))),
+            (None, None) => says.push("its pace is uneven".to_owned()),
+            (None, Some(_)) => {
+                says.extend(self.band().map(|(from, to)| format!("{} to {}", say::when(from, now), say::when(to, now))))
+            }
+        }
+        if self.curfew_first {
+            says.push("its curfew comes first".to_owned());
+        }
+        says
     }
 
     /// What it will have cost by then; `None` where what it costs is not known or not billed.
@@ -104,14 +141,15 @@ mod tests {
             seconds: 3_600.0,
             soonest: 3_000.0,
             latest: Some(4_440.0),
+            longest_wait: Some(100.0),
         };
         let standing =
             Standing { progress: Progress::default(), forecast: Some(forecast), seen_ms: 60_000, log_from: 0 };
-        assert_eq!(Finish::of(&standing, &status(RunState::Completed)), None);
-        let running = status(RunState::Running);
-        let finish = Finish::of(&standing, &running).unwrap();
-        assert_eq!(finish.at.as_second(), 3_660);
         let now = Timestamp::from_second(60).unwrap();
+        assert_eq!(Finish::of(&standing, &status(RunState::Completed), now), None);
+        let running = status(RunState::Running);
+        let finish = Finish::of(&standing, &running, now).unwrap();
+        assert_eq!((finish.at.as_second(), finish.stuck_since), (3_660, None));
         let cost = finish.cost(&running, now).unwrap();
         assert_eq!((cost.whole.to_string(), cost.band.unwrap().to_string()), ("$3.76".into(), "$0.38".into()));
         let late = finish.cost(&running, Timestamp::from_second(9_999).unwrap()).unwrap();
@@ -119,5 +157,35 @@ mod tests {
         let mut unknown = running;
         unknown.rate = Cost::Unknown { why: "no price".into() };
         assert_eq!(finish.cost(&unknown, now), None);
+    }
+
+    /// Whatever the clock says, it is not done before now; and who has waited long says so.
+    #[test]
+    fn a_run_that_hangs_is_not_nearly_done() {
+        let forecast = Forecast {
+            unit: Unit::Steps,
+            total: 100.0,
+            done: 98.0,
+            per_second: 0.1,
+            seconds: 20.0,
+            soonest: 15.0,
+            latest: Some(400.0),
+            longest_wait: Some(10.0),
+        };
+        let standing = Standing { progress: Progress::default(), forecast: Some(forecast), seen_ms: 0, log_from: 0 };
+        let mut running = status(RunState::Running);
+        let check = |now: i64, running: &RunStatus| {
+            let now = Timestamp::from_second(now).unwrap();
+            let finish = Finish::of(&standing, running, now).unwrap();
+            let says = finish.says(&now.to_zoned(jiff::tz::TimeZone::UTC)).join(", ");
+            (finish.at.as_second(), finish.latest.map(Timestamp::as_second), says)
+        };
+        assert_eq!(check(0, &running), (20, Some(400), "00:00 to 00:06".into()));
+        assert_eq!(check(25, &running), (25, Some(400), "00:00 to 00:06".into()));
+        assert_eq!(check(600, &running), (610, None, "no progress since 00:00".into()));
+        let enforcer = curfew_core::curfew::Enforcer::Supervisor;
+        running.curfew = Some(curfew_core::curfew::Curfew { at: Timestamp::from_second(605).unwrap(), enforcer });
+        assert_eq!(check(600, &running).2, "no progress since 00:00, its curfew comes first");
+        assert_eq!(check(0, &running).2, "00:00 to 00:06");
     }
 }

@@ -102,6 +102,7 @@ impl Engine {
 
     /// Lets go of a run that is being removed, and removes what was kept of it here.
     pub(crate) async fn forget_followed(&self, id: &RunId) {
+        self.readers.close(&self.home.series(id));
         let row = self.store.run(id).await.ok().flatten();
         let Some(row) = row else { return };
         if self.training_of(&row.cloud, &row.account).is_ok_and(|t| !t.part().writes_series()) {

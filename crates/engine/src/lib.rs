@@ -69,6 +69,7 @@ pub struct Engine {
     clock: Arc<dyn Clock>,
     owner: owner::Owner,
     labs: Option<PathBuf>,
+    readers: curfew_series::store::Readers,
     seen: series_now::Seen,
     shelf: machines::Shelf,
     pace: pace::Pace,
@@ -107,6 +108,7 @@ impl Engine {
             clock,
             owner,
             labs: opening.labs,
+            readers: curfew_series::store::Readers::default(),
             seen: series_now::Seen::default(),
             shelf: machines::Shelf::default(),
             pace: pace::Pace::default(),
@@ -116,6 +118,10 @@ impl Engine {
     /// Where everything lies.
     pub fn home(&self) -> &Home {
         &self.home
+    }
+    /// The series of runs, those that were looked at of late at hand.
+    pub fn readers(&self) -> &curfew_series::store::Readers {
+        &self.readers
     }
     /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {

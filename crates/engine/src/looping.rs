@@ -149,6 +149,7 @@ async fn follow(engine: Arc<Engine>) {
         if let Err(e) = followed {
             tracing::warn!(error = ?e, "the accounts could not be looked at");
         }
+        engine.readers().rest();
         tokio::time::sleep(LOOK).await;
     }
 }

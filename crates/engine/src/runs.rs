@@ -358,11 +358,11 @@ impl Engine {
     async fn view(&self, row: RunRow) -> Result<RunView> {
         let place = self.place(&row.cloud, &row.account);
         let dir = self.home.series(&row.spec.id);
-        let known = self.seen.clone();
-        let seen = tokio::task::spawn_blocking(move || known.read(&dir)).await.unwrap_or_default();
+        let (known, readers) = (self.seen.clone(), self.readers.clone());
+        let seen = tokio::task::spawn_blocking(move || known.read(&readers, &dir)).await.unwrap_or_default();
         let status = row.status.unwrap_or_else(|| not_begun(Timestamp::UNIX_EPOCH));
         Ok(RunView {
-            finish: seen.standing.as_ref().and_then(|standing| Finish::of(standing, &status)),
+            finish: seen.standing.as_ref().and_then(|standing| Finish::of(standing, &status, self.clock.now())),
             status,
             spec: row.spec,
             place,

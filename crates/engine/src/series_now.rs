@@ -3,7 +3,7 @@
 use crate::MetricNow;
 use curfew_series::Standing;
 use curfew_series::names::{Split, family, prominence};
-use curfew_series::store::{Metric, Reader};
+use curfew_series::store::{Metric, Readers};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ pub(crate) struct Seen(Arc<Mutex<HashMap<PathBuf, (Version, SeriesNow)>>>);
 
 impl Seen {
     /// Reads the summary; a series that is not there yet is simply nothing.
-    pub(crate) fn read(&self, dir: &Path) -> SeriesNow {
+    pub(crate) fn read(&self, readers: &Readers, dir: &Path) -> SeriesNow {
         let version = version(dir);
         let known = |seen: &Self| {
             // A panic elsewhere leaves the map whole: entries are put in at once.
@@ -36,7 +36,7 @@ impl Seen {
         if let Some(now) = known(self) {
             return now;
         }
-        let now = read(dir);
+        let now = read(readers, dir);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(dir.to_owned(), (version, now.clone()));
         now
     }
@@ -49,9 +49,8 @@ fn version(dir: &Path) -> Version {
     })
 }
 
-fn read(dir: &Path) -> SeriesNow {
-    let Ok(reader) = Reader::open(dir) else { return SeriesNow::default() };
-    let metrics = reader.metrics();
+fn read(readers: &Readers, dir: &Path) -> SeriesNow {
+    let Ok(metrics) = readers.look(dir, |reader| Ok(reader.metrics())) else { return SeriesNow::default() };
     let loss = headline(&metrics).map(|m| MetricNow {
         name: m.name.clone(),
         count: m.count,

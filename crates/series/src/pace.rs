@@ -316,11 +316,9 @@ mod tests {
                 let number = at as u64 + first;
                 let progress = match unit {
                     Unit::Steps => steps(number, total),
-                    Unit::Epochs => Progress {
-                        epoch: Some(number as f64),
-                        epochs_total: Some(total),
-                        ..Progress::default()
-                    },
+                    Unit::Epochs => {
+                        Progress { epoch: Some(number as f64), epochs_total: Some(total), ..Progress::default() }
+                    }
                 };
                 told = (*end / every_ms as f64).ceil() * every_ms as f64;
                 pace.see(told as i64, &progress);

@@ -15,7 +15,7 @@ use curfew_series::Definitions;
 
 async fn form(app: &App, run: &RunId, definitions: &Definitions) -> Result<Form> {
     let view = app.engine().run(&app.cx(), run).await?;
-    let kept = series::names(app.engine().home(), run).await?;
+    let kept = series::names(app.engine(), run).await?;
     Ok(views::metrics::form(&view, definitions, &kept))
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn page(State(app): State<App>, Path(run): Path<String>, query:
     let view = app.engine().run(&app.cx(), &run).await?;
     let mut shell = app.shell("train", say::clean(&view.spec.name, 80), format!("/runs/{run}")).await?;
     shell.cursor = place(&shell.cursor, &files);
-    let ((metrics, left), told) = match series::metrics(app.engine().home(), &run, METRICS).await {
+    let ((metrics, left), told) = match series::metrics(app.engine(), &run, METRICS).await {
         Ok(metrics) => (metrics, Vec::new()),
         Err(error) => ((Vec::new(), 0), vec![Told::from(&error)]),
     };

@@ -65,7 +65,7 @@ pub(crate) async fn json(State(app): State<App>, Path(run): Path<String>, Query(
             tokio::time::sleep(LOOK).await;
         }
     }
-    Ok(match chart(app.engine().home(), &run, asked(&query), after).await? {
+    Ok(match chart(app.engine(), &run, asked(&query), after).await? {
         Some(chart) => Json(chart).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
@@ -77,5 +77,5 @@ pub(crate) async fn panels_json(State(app): State<App>, Path(run): Path<String>,
     let whole = |name| query.get(name).and_then(|n| n.parse::<usize>().ok());
     let which = (whole("skip").unwrap_or(0), whole("most").unwrap_or(9).min(MOST_PANELS));
     let ask = Ask { range: None, keys: None, ..asked(&query) };
-    Ok(Json(panels(app.engine().home(), &run, ask, query.raw("q").trim(), which).await?).into_response())
+    Ok(Json(panels(app.engine(), &run, ask, query.raw("q").trim(), which).await?).into_response())
 }

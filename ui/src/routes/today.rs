@@ -16,7 +16,7 @@ pub(crate) async fn page(State(app): State<App>, query: Query) -> Answer {
     let mut sparks = Vec::new();
     for run in &today.training {
         if let Some(loss) = &run.loss {
-            let spark = series::spark(app.engine().home(), &run.spec.id, &loss.name, SPARK).await;
+            let spark = series::spark(app.engine(), &run.spec.id, &loss.name, SPARK).await;
             sparks.push((run.spec.id.to_string(), spark));
         }
     }

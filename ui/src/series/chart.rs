@@ -1,7 +1,8 @@
 //! What a picture of curves is given: for each metric as many buckets as the picture is wide, smoothed as figures are.
 
 use super::{read, sort};
-use curfew_core::{Home, Result, RunId};
+use curfew_core::{Result, RunId};
+use curfew_engine::Engine;
 use curfew_series::Axis;
 use curfew_series::names::{Split, family};
 use curfew_series::smooth::{range_without_outliers, smooth};
@@ -146,13 +147,12 @@ fn usual(sorted: &[Metric]) -> Vec<&Metric> {
 }
 
 /// The curves. `None`: nothing has changed since `after`.
-pub(crate) async fn chart(home: &Home, id: &RunId, ask: Ask, after: Option<String>) -> Result<Option<Chart>> {
-    let dir = home.series(id);
-    let version = super::version(&dir);
+pub(crate) async fn chart(engine: &Engine, id: &RunId, ask: Ask, after: Option<String>) -> Result<Option<Chart>> {
+    let version = super::version(&engine.home().series(id));
     if after.as_deref() == Some(version.as_str()) {
         return Ok(None);
     }
-    read(dir, move |reader| {
+    read(engine, id, move |reader| {
         let mut metrics = reader.metrics();
         sort(&mut metrics);
         let names = metrics.iter().take(NAMES).map(key).collect();
@@ -180,16 +180,15 @@ pub(crate) async fn chart(home: &Home, id: &RunId, ask: Ask, after: Option<Strin
 
 /// Small pictures of the families whose name holds `filter`: `most` of them, after the first `skip`.
 pub(crate) async fn panels(
-    home: &Home,
+    engine: &Engine,
     id: &RunId,
     ask: Ask,
     filter: &str,
     (skip, most): (usize, usize),
 ) -> Result<Panels> {
-    let dir = home.series(id);
-    let version = super::version(&dir);
+    let version = super::version(&engine.home().series(id));
     let filter = filter.to_lowercase();
-    read(dir, move |reader| {
+    read(engine, id, move |reader| {
         let mut metrics = reader.metrics();
         sort(&mut metrics);
         let mut families: Vec<(String, Vec<&Metric>)> = Vec::new();

@@ -5,12 +5,13 @@ pub(crate) mod compare;
 
 use crate::pages::parts::Spark;
 use crate::pages::run::MetricRow;
-use curfew_core::{Error, ErrorKind, Home, Result, RunId};
+use curfew_core::{Error, ErrorKind, Result, RunId};
+use curfew_engine::Engine;
 use curfew_series::Axis;
 use curfew_series::export::Format;
 use curfew_series::names::{family, prominence};
 use curfew_series::store::{Metric, Reader, Window};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn failed(error: &curfew_series::Error) -> Error {
     let kind = match error {
@@ -20,21 +21,23 @@ fn failed(error: &curfew_series::Error) -> Error {
     Error::new(kind, "read the run's curves", error.to_string())
 }
 
-/// On a blocking thread, with the series open.
+/// On a blocking thread, with the run's series open.
 async fn read<T: Send + 'static>(
-    dir: PathBuf,
-    f: impl FnOnce(&Reader) -> curfew_series::Result<T> + Send + 'static,
+    engine: &Engine,
+    id: &RunId,
+    look: impl FnOnce(&Reader) -> curfew_series::Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(move || Reader::open(&dir).and_then(|reader| f(&reader)))
+    let (readers, dir) = (engine.readers().clone(), engine.home().series(id));
+    tokio::task::spawn_blocking(move || readers.look(&dir, look))
         .await
         .map_err(|e| Error::new(ErrorKind::Unknown, "read the run's curves", "the reader stopped").caused_by(e))?
         .map_err(|e| failed(&e))
 }
 
 /// A metric's course for a small picture. What cannot be read is an empty picture: its page tells why.
-pub(crate) async fn spark(home: &Home, id: &RunId, metric: &str, width: usize) -> Spark {
+pub(crate) async fn spark(engine: &Engine, id: &RunId, metric: &str, width: usize) -> Spark {
     let name = metric.to_owned();
-    let values = read(home.series(id), move |reader| {
+    let values = read(engine, id, move |reader| {
         let found = reader.metrics().into_iter().find(|m| m.name == name);
         found.map_or_else(|| Ok(Vec::new()), |m| course(reader, &m, width))
     });
@@ -47,8 +50,8 @@ fn course(reader: &Reader, metric: &Metric, width: usize) -> curfew_series::Resu
 }
 
 /// The metrics of a run for its table, the loss first; at most `most`, and how many more there are.
-pub(crate) async fn metrics(home: &Home, id: &RunId, most: usize) -> Result<(Vec<MetricRow>, usize)> {
-    read(home.series(id), move |reader| {
+pub(crate) async fn metrics(engine: &Engine, id: &RunId, most: usize) -> Result<(Vec<MetricRow>, usize)> {
+    read(engine, id, move |reader| {
         let mut metrics = reader.metrics();
         sort(&mut metrics);
         let rows = metrics.iter().take(most).map(|m| {
@@ -66,8 +69,8 @@ fn sort(metrics: &mut [Metric]) {
 }
 
 /// The names under which a run's metrics are kept, what matters most first.
-pub(crate) async fn names(home: &Home, id: &RunId) -> Result<Vec<String>> {
-    read(home.series(id), |reader| {
+pub(crate) async fn names(engine: &Engine, id: &RunId) -> Result<Vec<String>> {
+    read(engine, id, |reader| {
         let mut metrics = reader.metrics();
         sort(&mut metrics);
         let mut names: Vec<String> = metrics.into_iter().map(|m| m.name).collect();
@@ -78,8 +81,8 @@ pub(crate) async fn names(home: &Home, id: &RunId) -> Result<Vec<String>> {
 }
 
 /// How many points of how many metrics a run has.
-pub(crate) async fn size(home: &Home, id: &RunId) -> Result<(u64, usize)> {
-    read(home.series(id), |reader| {
+pub(crate) async fn size(engine: &Engine, id: &RunId) -> Result<(u64, usize)> {
+    read(engine, id, |reader| {
         let metrics = reader.metrics();
         Ok((metrics.iter().map(|m| m.count).sum(), metrics.len()))
     })
@@ -89,6 +92,16 @@ pub(crate) async fn size(home: &Home, id: &RunId) -> Result<(u64, usize)> {
 /// Writes every point. Blocks.
 pub(crate) fn export(dir: &Path, format: Format, out: &mut (impl std::io::Write + Send)) -> Result<()> {
     Reader::open(dir).and_then(|reader| format.write(&reader, &[], out)).map_err(|e| failed(&e))
+}
+
+/// The same into a file, whole or not at all.
+pub(crate) fn save(dir: &Path, format: Format, path: &Path) -> Result<()> {
+    Reader::open(dir).and_then(|reader| format.save(&reader, &[], path)).map_err(|e| match e {
+        curfew_series::Error::Io { source, .. } | curfew_series::Error::Export(source) => {
+            Error::io("export the run", path.display(), source)
+        }
+        other => failed(&other),
+    })
 }
 
 /// Changes whenever a file of the series does: names, lengths and times of change, by which a page knows that there is

@@ -6,7 +6,7 @@ use crate::pages::run::{MetricRow, Run as Page, Stat, Upload};
 use crate::pages::shell::Shell;
 use curfew_core::curfew::Enforcer;
 use curfew_core::{Cost, HourlyRate, Progress, say};
-use curfew_engine::{Finish, RunView};
+use curfew_engine::RunView;
 use curfew_series::trend::trend;
 use jiff::{SignedDuration, Zoned};
 use rust_decimal::prelude::ToPrimitive as _;
@@ -125,7 +125,8 @@ pub fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
             let band = cost.band.map_or_else(String::new, |band| format!(", ± {band}"));
             stats.push(stat("to-finish", cost.whole.to_string(), format!("to finish{band} · estimated")));
         }
-        stats.push(stat("done", say::when(finish.at, now), format!("done, about{}", between(finish, now))));
+        let sure: String = finish.says(now).iter().map(|says| format!(" · {says}")).collect();
+        stats.push(stat("done", say::when(finish.at, now), format!("done, about{sure}")));
     }
     if let Some(started) = status.started {
         let took = status.ended.unwrap_or(now.timestamp()).duration_since(started);
@@ -145,15 +146,6 @@ pub fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
         stats.push(stat("exit", code.to_string(), "exit code".into()));
     }
     stats
-}
-
-/// " · 21:35 to 21:47", where the pace is uneven enough to say so.
-fn between(finish: &Finish, now: &Zoned) -> String {
-    match finish.latest {
-        Some(latest) if latest.duration_since(finish.soonest) < SignedDuration::from_mins(2) => String::new(),
-        Some(latest) => format!(" · {} to {}", say::when(finish.soonest, now), say::when(latest, now)),
-        None => " · its pace is uneven".into(),
-    }
 }
 
 fn stop_rules(run: &RunView) -> Vec<String> {

@@ -104,6 +104,8 @@ pub(crate) fn run(id: &str, name: &str, state: RunState) -> RunView {
             at: at(74),
             soonest: at(69),
             latest: Some(at(81)),
+            stuck_since: None,
+            curfew_first: false,
         }),
     }
 }

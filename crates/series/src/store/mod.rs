@@ -12,6 +12,7 @@ mod epochs;
 mod files;
 mod floats;
 mod reader;
+mod readers;
 mod ruler;
 mod series;
 mod spots;
@@ -19,6 +20,7 @@ mod view;
 mod writer;
 
 pub use reader::{Points, Reader, Stored};
+pub use readers::Readers;
 pub use spots::Spot;
 pub use view::{Bucket, View, Window};
 pub use writer::Writer;

@@ -35,8 +35,8 @@ pub struct Stored {
 }
 
 /// How much of the chunks' content a reader keeps at hand, in bytes.
-const CACHE: usize = 64 << 20;
-/// How much is read at once when looking through `series.chunks`.
+const CACHE: usize = 16 << 20;
+/// How much is read at once when looking through a file.
 const GULP: usize = 1 << 20;
 
 /// Reads the series of one run, also while another process writes them.
@@ -175,6 +175,9 @@ impl Reader {
     /// Reads the heads of whole records, from where it left off.
     fn read_records(&mut self, file: &File) -> io::Result<()> {
         let end = file.metadata()?.len();
+        if end < self.chunks_read {
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, "it is shorter than it was"));
+        }
         let mut buffer = Vec::new();
         let mut buffer_at = self.chunks_read;
         loop {
@@ -233,21 +236,38 @@ impl Reader {
     /// Reads the tail's new records: whether there were any, and whether all of them could be placed.
     fn read_tail(&mut self, file: &File, path: &Path) -> Result<(bool, bool)> {
         let end = file.metadata().at(path)?.len();
-        let mut bytes = vec![0; end.saturating_sub(self.tail_read) as usize];
-        let read = files::read_at(file, self.tail_read, &mut bytes).at(path)?;
-        let mut rest = &bytes[..read];
+        let mut bytes = Vec::new();
+        let mut piece = GULP;
         let mut changed = false;
-        while let Some((record, len)) = files::read_tail(rest) {
-            let Some(series) = self.series.get_mut(record.metric as usize) else { return Ok((changed, false)) };
-            let before = series.len();
-            if !series.push_tail(record.start, record.attempt, &record.columns) {
-                return Ok((changed, false));
+        while self.tail_read < end {
+            bytes.resize(piece.min((end - self.tail_read) as usize), 0);
+            let read = files::read_at(file, self.tail_read, &mut bytes).at(path)?;
+            let mut rest = &bytes[..read];
+            while let Some((record, len)) = files::read_tail(rest) {
+                let Some(series) = self.series.get_mut(record.metric as usize) else { return Ok((changed, false)) };
+                let before = series.len();
+                if !series.push_tail(record.start, record.attempt, &record.columns) {
+                    return Ok((changed, false));
+                }
+                changed |= series.len() > before;
+                rest = &rest[len..];
+                self.tail_read += len as u64;
             }
-            changed |= series.len() > before;
-            rest = &rest[len..];
-            self.tail_read += len as u64;
+            if rest.len() < read {
+                piece = GULP;
+            } else if self.tail_read + read as u64 >= end {
+                // What is left is not whole (yet).
+                break;
+            } else {
+                piece *= 2;
+            }
         }
         Ok((changed, true))
+    }
+
+    /// Lets go of the chunks' content; heads and the tail stay at hand.
+    pub(super) fn rest(&mut self) {
+        *self.cache.get_mut().unwrap_or_else(PoisonError::into_inner) = Cache::default();
     }
 
     /// Every metric, sorted by name and rank.

@@ -1,6 +1,7 @@
 //! One metric in memory: heads of its chunks, points of its tail.
 
 use super::chunk::{Columns, Head, Place};
+use super::floats::Summary;
 use super::{Metric, MetricId};
 
 /// A chunk's head and where its body lies.
@@ -22,6 +23,28 @@ pub(super) struct Attempt {
     pub(super) epoch: f64,
 }
 
+/// Of finite values the least and the greatest (NaN where there is none), and how many are not finite.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    min: f64,
+    max: f64,
+    nan: u64,
+    infinite: u64,
+}
+
+impl Held {
+    const NOTHING: Held = Held { min: f64::NAN, max: f64::NAN, nan: 0, infinite: 0 };
+
+    fn and(self, sum: &Summary) -> Held {
+        Held {
+            min: self.min.min(sum.min),
+            max: self.max.max(sum.max),
+            nan: self.nan + u64::from(sum.nan),
+            infinite: self.infinite + u64::from(sum.infinite),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) name: String,
@@ -32,6 +55,8 @@ pub(super) struct Series {
     pub(super) tail_attempt: u32,
     /// By the attempt's number; each starts with its first sealed chunk.
     attempts: Vec<Attempt>,
+    /// What the chunks hold, all of them.
+    sealed: Held,
     pub(super) has_steps: bool,
     pub(super) has_epochs: bool,
 }
@@ -45,6 +70,7 @@ impl Series {
             tail: Columns::default(),
             tail_attempt: 0,
             attempts: Vec::new(),
+            sealed: Held::NOTHING,
             has_steps: false,
             has_epochs: false,
         }
@@ -68,6 +94,7 @@ impl Series {
         while self.attempts.len() <= head.attempt as usize {
             self.attempts.push(Attempt { step: head.place_first.step, epoch: head.place_first.epoch });
         }
+        self.sealed = self.sealed.and(&head.sum);
         self.chunks.push(chunk);
         let covered = usize::try_from(self.sealed().saturating_sub(before)).unwrap_or(usize::MAX);
         self.tail.forget(covered);
@@ -123,15 +150,7 @@ impl Series {
     }
 
     pub(super) fn summary(&self, id: MetricId) -> Option<Metric> {
-        let tail = super::chunk::sum(&self.tail.values);
-        let (mut min, mut max) = (tail.min, tail.max);
-        let (mut nan, mut infinite) = (u64::from(tail.nan), u64::from(tail.infinite));
-        for chunk in &self.chunks {
-            let sum = &chunk.head.sum;
-            (min, max) = (min.min(sum.min), max.max(sum.max));
-            nan += u64::from(sum.nan);
-            infinite += u64::from(sum.infinite);
-        }
+        let Held { min, max, nan, infinite } = self.sealed.and(&super::chunk::sum(&self.tail.values));
         let (first_chunk, last_chunk) = (self.chunks.first(), self.chunks.last());
         let first = first_chunk.map(|chunk| chunk.head.first).or_else(|| self.tail.values.first().copied())?;
         let last = self.tail.values.last().copied().or_else(|| last_chunk.map(|chunk| chunk.head.sum.last))?;

@@ -16,6 +16,8 @@ const MOST_WAITING: usize = 1 << 20;
 const LEAST_CHUNK: usize = 128;
 /// A tail shorter than this, in bytes, is not written anew.
 const SHORT_TAIL: u64 = 4 << 20;
+/// With more than so many bytes a waiting point, a tail is written anew: some twice what it then takes.
+const TAIL_EACH: u64 = 80;
 /// Sealed chunks are handed to the system when so many bytes of them wait.
 const GULP: usize = 1 << 20;
 /// How much at the end of `series.chunks` is checked word by word after a crash.
@@ -298,7 +300,7 @@ impl Writer {
             metric.dirty = false;
         }
         self.unflushed = false;
-        if self.tail_len > SHORT_TAIL.max(128 * self.waiting as u64) {
+        if self.tail_len > SHORT_TAIL.max(TAIL_EACH * self.waiting as u64) {
             self.renew_tail()?;
         }
         Ok(())
