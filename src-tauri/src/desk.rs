@@ -93,6 +93,11 @@ impl Desk {
         Ok(Some(path))
     }
 
+    /// Asks where to save, for what is too large to hand over in one piece. `None` if the dialog was closed.
+    pub async fn save_where(&self, pick: Pick, name: &str) -> Option<PathBuf> {
+        native::pick(self.app(), Kind::Save(name.to_owned()), pick).await
+    }
+
     /// Opens an address in the browser, if it is one that may be opened ([`curfew_ui::host::may_open`]). Whether it did.
     pub fn open_url(&self, url: &str) -> bool {
         if !curfew_ui::host::may_open(url) {

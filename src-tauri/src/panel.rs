@@ -231,6 +231,11 @@ impl curfew_ui::Host for Desktop {
         self.desk.save(pick, name, bytes.to_vec()).await.map_err(|error| Error::io("save the file", name, error))
     }
 
+    async fn save_where(&self, name: &str) -> Result<Option<PathBuf>> {
+        let pick = Pick { title: format!("Save {name}"), ..Pick::default() };
+        Ok(self.desk.save_where(pick, name).await)
+    }
+
     async fn open_url(&self, url: &str) -> Result<()> {
         if self.desk.open_url(url) {
             return Ok(());

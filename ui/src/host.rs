@@ -17,6 +17,8 @@ pub trait Host: Send + Sync {
     async fn pick_file(&self, title: &str, endings: &[&str]) -> Result<Option<PathBuf>>;
     /// Asks where to save `bytes`, proposing `name`, and saves. `None`: the user closed the dialog.
     async fn save(&self, name: &str, bytes: &[u8]) -> Result<Option<PathBuf>>;
+    /// Asks where to save a file, proposing `name`; the caller writes it. `None`: the user closed the dialog.
+    async fn save_where(&self, name: &str) -> Result<Option<PathBuf>>;
     /// Opens an address in the user's browser. Called only with addresses that [`may_open`] allows.
     async fn open_url(&self, url: &str) -> Result<()>;
     /// Can it show a run in a small window of its own? Where not, "Pop out" is absent.
@@ -99,6 +101,9 @@ impl Host for Browser {
         Err(in_a_browser("choose a file").next("Type or paste the file's path"))
     }
     async fn save(&self, _: &str, _: &[u8]) -> Result<Option<PathBuf>> {
+        Err(in_a_browser("save a file").next("Download it instead"))
+    }
+    async fn save_where(&self, _: &str) -> Result<Option<PathBuf>> {
         Err(in_a_browser("save a file").next("Download it instead"))
     }
     async fn open_url(&self, _: &str) -> Result<()> {

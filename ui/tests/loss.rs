@@ -286,6 +286,10 @@ impl Host for Dialog {
         std::fs::write(&path, bytes).unwrap();
         Ok(Some(path))
     }
+    async fn save_where(&self, name: &str) -> curfew_core::Result<Option<PathBuf>> {
+        self.1.lock().unwrap().push(name.to_owned());
+        Ok(self.0.as_ref().map(|folder| folder.join(name)))
+    }
     async fn open_url(&self, _: &str) -> curfew_core::Result<()> {
         Ok(())
     }
@@ -316,4 +320,10 @@ async fn the_desktop_saves_where_its_dialog_says() {
         assert!(body.contains("The run has no metric “no such”") && body.contains("figure-form"), "{body}");
     }
     assert!(std::fs::read(stage.dir.path().join(format!("{run}.pdf"))).unwrap().starts_with(b"%PDF"));
+    let saved = std::fs::read_to_string(stage.dir.path().join(format!("{run}.csv"))).unwrap();
+    assert!(saved.starts_with("metric,") && saved.contains("loss,,") && saved.ends_with("\r\n"), "{saved}");
+    let nowhere = stage.dir.path().join("no such folder");
+    stage.panel = router(App::new(stage.engine.clone(), Arc::new(Dialog(Some(nowhere), Mutex::default()))));
+    let (status, body) = stage.post(&format!("/runs/{run}/export/csv"), &[]).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
 }

@@ -4,8 +4,6 @@ use crate::out::{Exit, Failed, note, print_json};
 use curfew_core::{Error, ErrorKind, Result, RunId, say};
 use curfew_series::export::Format;
 use curfew_series::store::{MetricId, Reader};
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 const OPERATION: &str = "export the run";
@@ -46,16 +44,12 @@ pub(crate) fn export(series: &Path, id: &RunId, output: &Path, names: &[String],
     let ids = chosen(&reader, names)?;
     let points: u64 = reader.metrics().iter().filter(|m| ids.is_empty() || ids.contains(&m.id)).map(|m| m.count).sum();
     let (format, path) = target(id, output)?;
-    let part = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
-    let io = |e| Error::io(OPERATION, path.display(), e).at("output");
-    let write = || -> Result<()> {
-        let mut file = BufWriter::with_capacity(1 << 20, File::create(&part).map_err(io)?);
-        format.write(&reader, &ids, &mut file).map_err(failed)?;
-        file.flush().map_err(io)?;
-        drop(file);
-        std::fs::rename(&part, &path).map_err(io)
-    };
-    write().inspect_err(|_| _ = std::fs::remove_file(&part))?;
+    format.save(&reader, &ids, &path).map_err(|e| match e {
+        curfew_series::Error::Io { source, .. } | curfew_series::Error::Export(source) => {
+            Error::io(OPERATION, path.display(), source).at("output")
+        }
+        other => failed(other),
+    })?;
     note(format!("Wrote {}: {points} points.", path.display()));
     if json {
         print_json(&serde_json::json!({ "id": id, "file": path, "points": points }));

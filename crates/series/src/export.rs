@@ -1,6 +1,8 @@
 //! Series for other programs: whole, every point, in the order printed.
 
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::path::Path;
 
 use parquet::basic::{Encoding, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
@@ -11,6 +13,7 @@ use parquet::schema::types::{ColumnPath, Type};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+use crate::error::At;
 use crate::store::{Metric, MetricId, Reader, Stored};
 use crate::tbevents::EventWriter;
 use crate::{Error, Point, Result};
@@ -85,6 +88,24 @@ impl Format {
             Format::Parquet => "application/vnd.apache.parquet",
             Format::TensorBoard => "application/octet-stream",
         }
+    }
+
+    /// Writes every point of the metrics `ids`, of all where there are none, into the file `path`: whole or not at all, so
+    /// that a full disk leaves the file as it was. Takes as much memory as some thousands of points.
+    pub fn save(self, reader: &Reader, ids: &[MetricId], path: &Path) -> Result<()> {
+        let part = path.with_file_name(format!(".{}.part", path.file_name().unwrap_or_default().to_string_lossy()));
+        let written = (|| {
+            let mut out = io::BufWriter::with_capacity(1 << 20, File::create(&part).at(path)?);
+            self.write(reader, ids, &mut out)?;
+            // Some file systems tell only now that the disk is full.
+            out.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_all()).at(path)?;
+            fs::rename(&part, path).at(path)
+        })();
+        if written.is_err() {
+            // Nobody is helped by half of it; that it cannot be removed is less than what is told anyway.
+            let _ = fs::remove_file(&part);
+        }
+        written
     }
 
     /// Writes every point of the metrics `ids`, of all where there are none.

@@ -29,7 +29,7 @@ fn name(run: &RunId, format: Format) -> String {
 }
 
 async fn dialog(app: &App, run: &RunId) -> Result<Export> {
-    let (points, metrics) = series::size(app.engine().home(), run).await?;
+    let (points, metrics) = series::size(app.engine(), run).await?;
     let says = if points == 0 {
         "The run has printed no metric yet.".to_owned()
     } else {
@@ -86,14 +86,12 @@ pub(crate) async fn save(State(app): State<App>, Path((run, word)): Path<(String
     let format = format(&word)?;
     let dir = app.engine().home().series(&run);
     let saved = async {
-        let made = tokio::task::spawn_blocking(move || {
-            let mut bytes = Vec::new();
-            series::export(&dir, format, &mut bytes).map(|()| bytes)
-        });
-        let bytes = made
+        let Some(path) = app.host().save_where(&name(&run, format)).await? else { return Ok::<_, Error>(None) };
+        let to = path.clone();
+        tokio::task::spawn_blocking(move || series::save(&dir, format, &to))
             .await
             .map_err(|e| Error::new(ErrorKind::Unknown, "export the run", "the export stopped").caused_by(e))??;
-        app.host().save(&name(&run, format), &bytes).await
+        Ok(Some(path))
     };
     match saved.await {
         Ok(path) => {
