@@ -33,7 +33,15 @@ fn time(time_ms: i64) -> String {
 
 /// A number that reads back as the same one; `NaN`, `Infinity` and `-Infinity` in words.
 fn number(value: f64) -> String {
-    if value.is_finite() { format!("{value}") } else { odd(value).to_owned() }
+    let size = value.abs();
+    if !value.is_finite() {
+        odd(value).to_owned()
+    } else if size == 0.0 || (1e-5..1e16).contains(&size) {
+        format!("{value}")
+    } else {
+        // Not three hundred zeros.
+        format!("{value:e}")
+    }
 }
 
 fn odd(value: f64) -> &'static str {
@@ -204,12 +212,12 @@ fn schema() -> Result<Arc<Type>, ParquetError> {
     let (must, may) = (Repetition::REQUIRED, Repetition::OPTIONAL);
     let columns = vec![
         column("metric", Physical::BYTE_ARRAY, must, Some(LogicalType::String))?,
-        column("rank", Physical::INT32, may, None)?,
-        column("step", Physical::INT64, may, None)?,
+        column("rank", Physical::INT32, may, Some(LogicalType::integer(32, false)))?,
+        column("step", Physical::INT64, may, Some(LogicalType::integer(64, false)))?,
         column("epoch", Physical::DOUBLE, may, None)?,
         column("time_ms", Physical::INT64, must, None)?,
         column("value", Physical::DOUBLE, must, None)?,
-        column("attempt", Physical::INT32, must, None)?,
+        column("attempt", Physical::INT32, must, Some(LogicalType::integer(32, false)))?,
         column("overridden", Physical::BOOLEAN, must, None)?,
     ];
     Ok(Arc::new(Type::group_type_builder("series").with_fields(columns).build()?))
@@ -258,8 +266,8 @@ fn optional<T: DataType, W: Write + Send>(
     column.close()
 }
 
-/// A TensorBoard event file. Its format holds `float32`, so values lose digits here and nowhere else; points without a
-/// step are numbered. A rank goes before the name as `rank2/`. With no `ids`, all metrics.
+/// A TensorBoard event file. Its format holds `float32`, so values lose digits here and nowhere else, and those beyond
+/// 3.4e38 become infinite; points without a step are numbered. A rank goes before the name as `rank2/`. With no `ids`, all metrics.
 pub fn tensorboard(reader: &Reader, ids: &[MetricId], out: &mut impl Write) -> Result<()> {
     let start = reader.start_ms().unwrap_or(0);
     let mut events = EventWriter::new(io::BufWriter::new(out), start).map_err(Error::Export)?;

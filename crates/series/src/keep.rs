@@ -56,7 +56,7 @@ pub struct Keeper {
     recogniser: Recogniser,
     /// Absent once points could not be kept: the log holds them, and can be read again.
     writer: Option<Writer>,
-    arrivals: Option<Arrivals>,
+    arrivals: Arrivals,
     events: Vec<EventFolder>,
     events_read_ms: i64,
     /// How far the log was read.
@@ -82,7 +82,7 @@ impl Keeper {
             dir: dir.to_owned(),
             recogniser,
             writer: Some(writer),
-            arrivals: Some(arrivals),
+            arrivals,
             events: Vec::new(),
             events_read_ms: i64::MIN,
             offset: log_from,
@@ -108,8 +108,7 @@ impl Keeper {
         });
         self.offset += bytes.len() as u64;
         self.pace.see(now_ms, &self.recogniser.progress());
-        if let Some(Err(error)) = self.arrivals.as_mut().map(|arrivals| arrivals.note(self.offset, now_ms)) {
-            self.arrivals = None;
+        if let Err(error) = self.arrivals.note(self.offset, now_ms) {
             failed.get_or_insert(error);
         }
         failed.map_or(Ok(()), Err)
@@ -125,6 +124,8 @@ impl Keeper {
         if std::mem::take(&mut self.unflushed)
             && let Some(Err(error)) = self.writer.as_mut().map(Writer::flush)
         {
+            // Tried again at the next turn: a disk that is full now may have room then.
+            self.unflushed = true;
             failed.get_or_insert(error);
         }
         if let Err(error) = self.tell(now_ms) {
@@ -244,8 +245,15 @@ fn make_again(
         _ => {}
     }
     let mut writer = Writer::open(again)?;
-    let (recogniser, offset) = read_again(log, log_from, &dir.join("arrivals"), now_ms, definitions, &mut writer)?;
-    Ok((writer, recogniser, offset))
+    match read_again(log, log_from, &dir.join("arrivals"), now_ms, definitions, &mut writer) {
+        Ok((recogniser, offset)) => Ok((writer, recogniser, offset)),
+        Err(error) => {
+            drop(writer);
+            // On a full disk, half of another copy is in the way; the next try removes what stays.
+            let _ = fs::remove_dir_all(again);
+            Err(error)
+        }
+    }
 }
 
 /// What the user last said of the metrics of the series in `dir`.
@@ -318,6 +326,27 @@ mod tests {
             ..Definitions::default()
         };
         assert!(ask_again(&dir, &wrong).is_err());
+    }
+
+    /// The supervisor gives the middle of a log of gigabytes back to the disk: there are zeros then.
+    #[test]
+    fn a_log_with_a_hole_is_not_read_again() {
+        let room = tempfile::tempdir().unwrap();
+        let (dir, log) = (room.path().join("series"), room.path().join("log"));
+        fs::create_dir(&dir).unwrap();
+        let mut keeper = Keeper::open(&dir, None, 0).unwrap();
+        keeper.push(b"epoch 1 loss=0.5\nepoch 2 loss=0.4\n", 1_000, &mut |_| ()).unwrap();
+        keeper.flush(1_000).unwrap();
+        fs::write(&log, [&b"epoch 1 loss=0.5\n"[..], &vec![0; 1 << 20], b"epoch 2 loss=0.4\n"].concat()).unwrap();
+        let rename = [("loss".to_owned(), "fall".to_owned())].into();
+        ask_again(&dir, &Definitions { rename, ..Definitions::default() }).unwrap();
+        let error = keeper.take_definitions(&log, 2_000).unwrap_err();
+        assert!(error.to_string().contains("given back to the disk"), "{error}");
+        assert_eq!(names(&dir), [("loss".to_owned(), 2)], "the old series stay");
+        assert!(!dir.join("again").exists());
+        keeper.push(b"epoch 3 loss=0.3\n", 3_000, &mut |_| ()).unwrap();
+        keeper.flush(3_000).unwrap();
+        assert_eq!(names(&dir), [("loss".to_owned(), 3)], "and go on");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::At;
 use crate::store::Writer;
-use crate::{Definitions, Recogniser, Result};
+use crate::{Definitions, Error, Recogniser, Result};
 
 /// Reads a log file from where it left off.
 #[derive(Debug)]
@@ -59,6 +59,8 @@ impl LogTail {
 pub struct Arrivals {
     path: PathBuf,
     file: File,
+    /// How long the whole notes are: what a full disk took of the next one is written over.
+    bytes: u64,
     offset: u64,
     time_ms: i64,
 }
@@ -68,13 +70,13 @@ impl Arrivals {
     pub fn open(path: &Path) -> Result<Arrivals> {
         let notes = read_arrivals(path)?;
         let (offset, time_ms) = notes.notes.last().copied().unwrap_or((0, 0));
-        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path).at(path)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).at(path)?;
         file.set_len(notes.bytes).at(path)?;
-        file.seek(SeekFrom::End(0)).at(path)?;
-        Ok(Arrivals { path: path.to_owned(), file, offset, time_ms })
+        Ok(Arrivals { path: path.to_owned(), file, bytes: notes.bytes, offset, time_ms })
     }
 
-    /// Notes that the log up to `offset` had arrived at `time_ms` (milliseconds since 1970, UTC).
+    /// Notes that the log up to `offset` had arrived at `time_ms` (milliseconds since 1970, UTC). After an error, the next
+    /// note stands for this one too.
     pub fn note(&mut self, offset: u64, time_ms: i64) -> Result<()> {
         if offset <= self.offset {
             return Ok(());
@@ -84,7 +86,13 @@ impl Arrivals {
         let later = time_ms.wrapping_sub(self.time_ms);
         // Small steps back, of a clock that was set, stay short too.
         write_number((later.cast_unsigned() << 1) ^ (later >> 63).cast_unsigned(), &mut bytes);
-        self.file.write_all(&bytes).at(&self.path)?;
+        self.file.seek(SeekFrom::Start(self.bytes)).at(&self.path)?;
+        if let Err(error) = self.file.write_all(&bytes) {
+            // Half a note before a crash would be read as another one; where even this fails, it is written over.
+            let _ = self.file.set_len(self.bytes);
+            return Err(error).at(&self.path);
+        }
+        self.bytes += bytes.len() as u64;
         (self.offset, self.time_ms) = (offset, time_ms);
         Ok(())
     }
@@ -142,7 +150,8 @@ fn read_number(bytes: &mut &[u8]) -> Option<u64> {
 /// Reads a log again from `from` on, with other definitions, into `writer` (of a folder of its own; see [`Writer::replace`]).
 ///
 /// Times are those noted in `arrivals`; what is not noted arrived at `otherwise_ms`. Returns the recogniser, which can
-/// go on where the log ended, and how far that was.
+/// go on where the log ended, and how far that was. Fails on a log of which a part was given back to the disk: what was
+/// printed there stands in the old series only.
 pub fn read_again(
     log: &Path,
     from: u64,
@@ -162,6 +171,10 @@ pub fn read_again(
         let read = tail.read(&mut bytes)?;
         if read == 0 {
             break;
+        }
+        if read == bytes.len() && bytes.iter().all(|byte| *byte == 0) {
+            let what = "a part of this log was given back to the disk, and its values would be lost";
+            return Err(Error::Corrupt { path: log.to_owned(), offset: start, what });
         }
         let mut rest = &bytes[..read];
         let mut at = start;

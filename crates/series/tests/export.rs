@@ -67,14 +67,40 @@ fn parquet_holds_every_point() {
     let rows: Vec<_> = file.get_row_iter(None).unwrap().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 5_001);
     assert_eq!(rows[0].get_string(0).unwrap(), "a \"b\", c");
-    assert_eq!((rows[0].get_int(1).unwrap(), rows[0].is_null(2).unwrap()), (2, true));
+    assert_eq!((rows[0].get_uint(1).unwrap(), rows[0].is_null(2).unwrap()), (2, true));
     let last = &rows[5_000];
-    assert_eq!((last.get_long(2).unwrap(), last.get_double(3).unwrap().to_bits()), (4_999, 4.0_f64.to_bits()));
+    assert_eq!((last.get_ulong(2).unwrap(), last.get_double(3).unwrap().to_bits()), (4_999, 4.0_f64.to_bits()));
     assert_eq!(
         (last.get_long(4).unwrap(), last.get_double(5).unwrap().to_bits()),
         (1_763_666_005_122, (1.0_f64 / 5_000.0).to_bits())
     );
     assert!(rows[8].get_double(5).unwrap().is_nan());
+}
+
+#[test]
+fn a_file_is_saved_whole_or_stays_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let reader = store(&dir.path().join("series"));
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let path = out.join("series.csv");
+    fs::write(&path, "before").unwrap();
+    export::Format::Csv.save(&reader, &[], &path).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1 + 5_001);
+    // A chunk that cannot be read: half an export is none.
+    let chunks = dir.path().join("series/series.chunks");
+    let mut bytes = fs::read(&chunks).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&chunks, bytes).unwrap();
+    let reader = Reader::open(&dir.path().join("series")).unwrap();
+    for format in [export::Format::Csv, export::Format::Json, export::Format::Parquet, export::Format::TensorBoard] {
+        assert!(matches!(format.save(&reader, &[], &path), Err(Error::Corrupt { .. })));
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1 + 5_001);
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 1, "nothing is left behind");
+    let error = export::Format::Csv.save(&reader, &[], &dir.path().join("no/such/folder.csv")).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error}");
 }
 
 #[test]

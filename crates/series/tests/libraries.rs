@@ -227,3 +227,102 @@ fn tensorboard() {
     assert_eq!(last("epoch_accuracy"), Some((Some(4), 1.0)));
     assert_eq!(last("loss").map(|(step, value)| (step, (value * 1e6).round())), Some((Some(4), 200_000.0)));
 }
+
+/// Names that some format could take for its own, and numbers that hardly fit one.
+fn hard(writer: &mut Writer) -> Vec<(&'static str, Option<u32>, Vec<Point<'static>>)> {
+    let names = [
+        ("", None),
+        ("=HYPERLINK(\"http://example.com\")", None),
+        ("+1", Some(0)),
+        ("a \"b\", c", None),
+        ("loss", None),
+        ("loss", Some(3)),
+        ("over\ntwo\r\nlines", None),
+        ("val/top-5 ∞ Genauigkeit 精度 😀", Some(12)),
+        ("NaN", None),
+        ("{\"a\": [1]}", None),
+    ];
+    let values = [
+        0.0,
+        -0.0,
+        1.0,
+        0.1,
+        -2.5e-7,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MAX,
+        f64::MIN,
+        f64::MIN_POSITIVE,
+        5e-324,
+        f64::EPSILON,
+        1.0 / 3.0,
+        9_007_199_254_740_993.0,
+        1e16,
+        123_456_789.123_456_78,
+        1e-5,
+        9.99e-6,
+        3.4e38,
+        1e39,
+    ];
+    let steps = [0, 1, 2, 5, 5, 3, 4, 1 << 53, (1 << 53) + 1, u64::MAX - 1, 7];
+    let mut all: Vec<_> = names.iter().map(|(name, rank)| (*name, *rank, Vec::new())).collect();
+    for at in 0..9_000_usize {
+        for (nth, (name, rank, points)) in all.iter_mut().enumerate() {
+            // Metrics with and without steps and epochs, some of a few points and two of several chunks.
+            if at > 300 && nth != 4 && nth != 7 {
+                continue;
+            }
+            let step = match nth {
+                4 | 7 => Some(at as u64 / 2),
+                _ if nth % 3 == 0 => None,
+                _ => (at % 7 != 6).then(|| steps[at % steps.len()]),
+            };
+            let (decimal, odd) = (((at * 7_919) % 10_000) as f64 / 1e4, values[(at + nth) % values.len()]);
+            let time_ms = 1_763_666_000_123 + (at as i64 % 90) * 37 - if at == 200 { 9_000_000_000_000 } else { 0 };
+            let epoch = (nth % 2 == 0).then(|| values[at % 5] + at as f64 / 469.0);
+            let value = if nth == 4 { decimal } else { odd };
+            let point = Point { metric: name, rank: *rank, step, epoch, time_ms, value };
+            writer.append(&point).unwrap();
+            points.push(point);
+        }
+    }
+    all.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+    all
+}
+
+/// Every point of every export comes back in readers that are not ours: Python's csv and json, pandas, pyarrow, TensorBoard.
+#[test]
+#[ignore = "needs CURFEW_ML_PYTHON"]
+fn exports() {
+    let python = std::env::var_os("CURFEW_ML_PYTHON").expect("CURFEW_ML_PYTHON names a Python that has the libraries");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/libraries/exports.py");
+    let dir = tempfile::tempdir().unwrap();
+    let (series, tb) = (dir.path().join("series"), dir.path().join("tb"));
+    fs::create_dir(&tb).unwrap();
+    let mut writer = Writer::open(&series).unwrap();
+    let all = hard(&mut writer);
+    writer.flush().unwrap();
+    let points = |points: &[Point<'_>]| -> Vec<_> {
+        let bits =
+            |point: &Point<'_>| (point.step, point.epoch.map(f64::to_bits), point.time_ms, point.value.to_bits());
+        points.iter().map(bits).collect()
+    };
+    let truth: Vec<_> = all.iter().map(|(name, rank, of)| (name, rank, points(of))).collect();
+    fs::write(dir.path().join("truth.json"), serde_json::to_vec(&truth).unwrap()).unwrap();
+    // While it is being written: what was flushed is there, whole, and what is not is not.
+    let reader = Reader::open(&series).unwrap();
+    writer.append(&Point { metric: "later", ..all[0].2[0] }).unwrap();
+    for format in [export::Format::Csv, export::Format::Json, export::Format::Parquet] {
+        let path = dir.path().join(format!("series.{}", format.extension()));
+        fs::write(&path, "what was there before").unwrap();
+        format.save(&reader, &[], &path).unwrap();
+    }
+    export::Format::TensorBoard.save(&reader, &[], &tb.join("events.out.tfevents.0.run")).unwrap();
+    let said = Command::new(python).arg(script).arg(dir.path()).env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let count: usize = all.iter().map(|(_, _, points)| points.len()).sum();
+    let expect: Vec<String> =
+        ["csv", "pandas", "json", "parquet", "tensorboard"].iter().map(|reader| format!("{reader} {count}")).collect();
+    assert_eq!(String::from_utf8_lossy(&said.stdout).lines().collect::<Vec<_>>(), expect);
+}

@@ -20,6 +20,8 @@ const SHORT_TAIL: u64 = 4 << 20;
 const TAIL_EACH: u64 = 80;
 /// Sealed chunks are handed to the system when so many bytes of them wait.
 const GULP: usize = 1 << 20;
+/// While the disk is full so many bytes of them wait, some thirty million points; after that, points are refused.
+const MOST_PENDING: usize = 64 << 20;
 /// How much at the end of `series.chunks` is checked word by word after a crash.
 const CHECKED: u64 = 16 << 20;
 /// A metric that went back so often, with fewer than [`SHORT_ATTEMPT`] points each time, counts something else.
@@ -177,6 +179,8 @@ impl Writer {
     }
 
     /// Takes one point. It is on disk after the next [`Writer::flush`], or earlier.
+    ///
+    /// Fails only where a disk has been full for so long that more than 64 MB of chunks wait for it.
     pub fn append(&mut self, point: &Point<'_>) -> Result<()> {
         let id = self.id_of(point.metric, point.rank);
         let metric = &mut self.metrics[id as usize];
@@ -211,8 +215,11 @@ impl Writer {
         self.unflushed = true;
         if len >= CHUNK || (self.waiting > MOST_WAITING && len >= LEAST_CHUNK) {
             self.seal(id);
-            if self.pending.len() > GULP {
-                self.write_pending()?;
+            if self.pending.len() > GULP
+                && let Err(error) = self.write_pending()
+                && self.pending.len() > MOST_PENDING
+            {
+                return Err(error);
             }
         }
         Ok(())
@@ -386,4 +393,44 @@ impl Drop for Writer {
 
 fn latest<T: Copy>(column: &[Option<T>]) -> Option<T> {
     column.iter().rev().find_map(|one| *one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that takes nothing stands for a full disk: what comes meanwhile is there once it takes something again.
+    #[test]
+    fn a_disk_that_was_full_for_a_while_has_every_point() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(dir.path()).unwrap();
+        let mut count = 0_u32;
+        let mut append = |writer: &mut Writer, more: u32| {
+            for _ in 0..more {
+                let (step, value) = (Some(count.into()), f64::from(count).ln_1p());
+                writer.append(&Point { metric: "loss", rank: None, step, epoch: None, time_ms: 0, value }).unwrap();
+                count += 1;
+            }
+        };
+        append(&mut writer, 10_000);
+        writer.flush().unwrap();
+        let full = |path: &Path| File::open(path).unwrap();
+        let chunks = std::mem::replace(&mut writer.chunks, full(&writer.chunks_path));
+        let tail = std::mem::replace(&mut writer.tail, full(&writer.tail_path));
+        // More than a gulp of chunks, so that appending itself meets the full disk.
+        for _ in 0..40 {
+            append(&mut writer, 10_000);
+            assert!(matches!(writer.flush(), Err(Error::Io { .. })));
+        }
+        assert!(writer.pending.len() > GULP);
+        assert_eq!(Reader::open(dir.path()).unwrap().metrics()[0].count, 10_000);
+        (writer.chunks, writer.tail) = (chunks, tail);
+        append(&mut writer, 1);
+        writer.flush().unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        let points = reader.points(reader.find("loss", None).unwrap(), 0..u64::MAX);
+        let values: Vec<f64> = points.map(|point| point.unwrap().value).collect();
+        assert_eq!(values.len(), 410_001);
+        assert!((0_u32..).zip(values).all(|(at, value)| value.to_bits() == f64::from(at).ln_1p().to_bits()));
+    }
 }
