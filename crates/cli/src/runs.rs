@@ -354,9 +354,14 @@ fn metrics(engine: &Engine, id: &RunId, json: bool) -> Result<Exit, Failed> {
     };
     let metrics = match Reader::open(&dir) {
         Ok(reader) => {
+            if let Some(damage) = reader.damage() {
+                note(format!("Not all of it can be read: {damage}."));
+            }
             let mut all = Vec::new();
             for m in reader.metrics() {
-                let points: Vec<_> = reader.points(m.id, 0..u64::MAX).collect::<Result<_, _>>().map_err(failed)?;
+                // The table needs none of them.
+                let wanted = if json { 0..u64::MAX } else { 0..0 };
+                let points: Vec<_> = reader.points(m.id, wanted).collect::<Result<_, _>>().map_err(failed)?;
                 all.push((m, points));
             }
             all

@@ -116,8 +116,9 @@ impl Format {
         written
     }
 
-    /// Writes every point of the metrics `ids`, of all where there are none.
+    /// Writes every point of the metrics `ids`, of all where there are none. Fails where some cannot be read.
     pub fn write(self, reader: &Reader, ids: &[MetricId], out: &mut (impl Write + Send)) -> Result<()> {
+        reader.damage().map_or(Ok(()), Err)?;
         match self {
             Format::Csv => csv(reader, ids, out),
             Format::Json => json(reader, ids, out),

@@ -9,6 +9,7 @@
 use std::fs;
 use std::path::Path;
 
+use curfew_series::export::Format;
 use curfew_series::store::{Bucket, MetricId, Reader, Spot, Stored, View, Window, Writer};
 use curfew_series::{Axis, Error, Point};
 use proptest::prelude::*;
@@ -197,6 +198,44 @@ fn a_damaged_chunk_is_an_error_and_the_rest_is_read() {
     let seen: Vec<_> = reader.points(id, 0..u64::MAX).collect();
     assert_eq!(seen.iter().filter(|point| matches!(point, Err(Error::Corrupt { .. }))).count(), 1);
     assert_eq!(seen.iter().filter(|point| point.is_ok()).count(), 20_000 - 4096);
+}
+
+#[test]
+fn a_damaged_record_is_said_and_nothing_is_thrown_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    for step in 0..2_000_000 {
+        writer.append(&point(step, (step as f64).sqrt())).unwrap();
+        if step % 1_000 == 0 {
+            writer.flush().unwrap();
+        }
+    }
+    drop(writer);
+    let path = dir.path().join("series.chunks");
+    let whole = fs::read(&path).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    assert!(reader.damage().is_none());
+    let id = reader.find("loss", None).unwrap();
+    // The record of the name, then that of the first chunk: its head is hit.
+    let mut bytes = whole.clone();
+    bytes[100] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let error = reader.damage().unwrap().to_string();
+    assert!(error.contains("a record is damaged, and what comes after it is not shown"), "{error}");
+    assert!(reader.metric(id).is_none_or(|metric| metric.count < 2_000_000));
+    for format in [Format::Csv, Format::Json, Format::Parquet, Format::TensorBoard] {
+        assert!(matches!(format.write(&reader, &[], &mut Vec::new()), Err(Error::Corrupt { .. })), "not half of it");
+    }
+    // Whoever goes on writing goes on, and keeps what there was.
+    let mut writer = Writer::open(dir.path()).unwrap();
+    writer.append(&point(7, 1.0)).unwrap();
+    drop(writer);
+    let reader = Reader::open(dir.path()).unwrap();
+    assert!(reader.damage().is_none());
+    assert_eq!(reader.metric(reader.find("loss", None).unwrap()).unwrap().last, 1.0);
+    assert!(fs::read(dir.path().join("series.chunks.damaged")).unwrap() == bytes);
+    assert!(dir.path().join("series.tail.damaged").is_file());
 }
 
 #[test]

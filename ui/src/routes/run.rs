@@ -58,10 +58,9 @@ pub(crate) async fn page(State(app): State<App>, Path(run): Path<String>, query:
     let view = app.engine().run(&app.cx(), &run).await?;
     let mut shell = app.shell("train", say::clean(&view.spec.name, 80), format!("/runs/{run}")).await?;
     shell.cursor = place(&shell.cursor, &files);
-    let ((metrics, left), told) = match series::metrics(app.engine(), &run, METRICS).await {
-        Ok(metrics) => (metrics, Vec::new()),
-        Err(error) => ((Vec::new(), 0), vec![Told::from(&error)]),
-    };
+    let (metrics, left, damage) =
+        series::metrics(app.engine(), &run, METRICS).await.unwrap_or_else(|error| (Vec::new(), 0, Some(error)));
+    let told = damage.iter().map(Told::from).collect();
     let mut page = views::run::run(shell, &view, metrics);
     page.metrics_left = left;
     page.told = told;

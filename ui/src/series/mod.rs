@@ -49,8 +49,13 @@ fn course(reader: &Reader, metric: &Metric, width: usize) -> curfew_series::Resu
     Ok(view.buckets.iter().map(|b| if b.mean.is_finite() { b.mean } else { b.last }).collect())
 }
 
-/// The metrics of a run for its table, the loss first; at most `most`, and how many more there are.
-pub(crate) async fn metrics(engine: &Engine, id: &RunId, most: usize) -> Result<(Vec<MetricRow>, usize)> {
+/// The metrics of a run for its table, the loss first; at most `most`, how many more there are, and what of them cannot be
+/// read any more.
+pub(crate) async fn metrics(
+    engine: &Engine,
+    id: &RunId,
+    most: usize,
+) -> Result<(Vec<MetricRow>, usize, Option<Error>)> {
     read(engine, id, move |reader| {
         let mut metrics = reader.metrics();
         sort(&mut metrics);
@@ -58,7 +63,10 @@ pub(crate) async fn metrics(engine: &Engine, id: &RunId, most: usize) -> Result<
             let better = curfew_series::names::higher_is_better(&m.name);
             Ok(crate::views::run::metric(m, better, &course(reader, m, 50)?))
         });
-        Ok((rows.collect::<curfew_series::Result<_>>()?, metrics.len().saturating_sub(most)))
+        let damage = reader.damage().map(|e| {
+            failed(&e).next("Save its metrics as they are under “Rename, hide, define…”: its log is then read again")
+        });
+        Ok((rows.collect::<curfew_series::Result<_>>()?, metrics.len().saturating_sub(most), damage))
     })
     .await
 }

@@ -270,6 +270,13 @@ impl Reader {
         *self.cache.get_mut().unwrap_or_else(PoisonError::into_inner) = Cache::default();
     }
 
+    /// What cannot be read although it was written: a damaged record, beyond which nothing is read. What comes before is
+    /// there. `None` where everything is, as after any crash; a record that a crash cut off was not written.
+    pub fn damage(&self) -> Option<Error> {
+        let missing = self.generation.is_some() && !self.tail_fits;
+        missing.then(|| self.corrupt(self.chunks_read, "a record is damaged, and what comes after it is not shown"))
+    }
+
     /// Every metric, sorted by name and rank.
     pub fn metrics(&self) -> Vec<Metric> {
         let mut metrics: Vec<Metric> =

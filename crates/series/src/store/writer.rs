@@ -109,6 +109,15 @@ impl Writer {
         let Some(id) = reader.id else {
             return Err(Error::Corrupt { path: chunks_path, offset: 0, what: "this is no file of series" });
         };
+        if reader.damage().is_some() {
+            // More than a crash cuts off. What goes on here goes on after the last record that can be read; the rest is
+            // kept aside, for whoever can make something of it.
+            for path in [&chunks_path, &tail_path] {
+                let mut aside = path.clone().into_os_string();
+                aside.push(".damaged");
+                fs::copy(path, &aside).at(path)?;
+            }
+        }
         chunks.set_len(reader.chunks_read).at(&chunks_path)?;
         // Replaced below; opened here so that the field always holds a file.
         let tail = chunks.try_clone().at(&chunks_path)?;
