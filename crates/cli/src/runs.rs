@@ -315,8 +315,8 @@ fn show(view: &RunView, cx: &Cx) {
         line(format!("  epoch    {done}{total}"));
     }
     if let Some(finish) = &view.finish {
-        let sure: String = finish.says(&now).iter().map(|says| format!(", {says}")).collect();
-        line(format!("  done     about {}{sure}", say::when(finish.at, &now)));
+        let about = [vec![say::when(finish.at, &now)], finish.says(&now)].concat().join(", ");
+        line(format!("  done     about {about}"));
         if let Some(cost) = finish.cost(status, cx.now()) {
             let band = cost.band.map_or_else(String::new, |band| format!(" ± {band}"));
             line(format!("  to end   {}{band} in all, estimated from its pace", cost.whole));

@@ -89,7 +89,8 @@ impl Finish {
             (Some(since), _) => says.push(format!("no progress since {}", say::when(since, now))),
             (None, None) => says.push("its pace is uneven".to_owned()),
             (None, Some(_)) => {
-                says.extend(self.band().map(|(from, to)| format!("{} to {}", say::when(from, now), say::when(to, now))))
+                let band = self.band();
+                says.extend(band.map(|(from, to)| format!("{} to {}", say::when(from, now), say::when(to, now))));
             }
         }
         if self.curfew_first {

@@ -296,12 +296,14 @@ mod tests {
         ("epochs from zero, told at their end", Unit::Epochs, 20, 0, |noise, _, _| 60_000.0 * noise.length()),
     ];
 
+    const RUNS: u32 = 200;
+
     /// How often the truth lies within the band, of the forecasts that have one; how many have one; and how wide it is
     /// beside the time that is left, in the median. `every_ms`: how often the log is looked at.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "made-up times and counts are small")]
     fn honesty((_, unit, total, first, length): Kind, share_done: f64, every_ms: i64) -> (f64, f64, f64) {
-        let (mut within, mut banded, mut widths) = (0, 0, Vec::new());
-        const RUNS: u64 = 200;
-        for run in 0..RUNS {
+        let (mut within, mut banded, mut widths) = (0_u32, 0_u32, Vec::new());
+        for run in 0..u64::from(RUNS) {
             let (mut noise, mut load, mut time) = (Noise(run * 7 + 1), 0.0, 1_000_000.0);
             let mut ends = Vec::new();
             for at in 0..total {
@@ -327,12 +329,12 @@ mod tests {
             let Some(forecast) = pace.forecast() else { continue };
             let Some(latest) = forecast.latest else { continue };
             banded += 1;
-            within += u64::from(forecast.soonest <= truth && truth <= latest);
+            within += u32::from(forecast.soonest <= truth && truth <= latest);
             widths.push((latest - forecast.soonest) / truth);
         }
         widths.sort_unstable_by(f64::total_cmp);
         let width = widths.get(widths.len() / 2).copied().unwrap_or(f64::NAN);
-        (within as f64 / banded as f64, banded as f64 / RUNS as f64, width)
+        (f64::from(within) / f64::from(banded), f64::from(banded) / f64::from(RUNS), width)
     }
 
     /// What comes like what was, lies within nineteen times of twenty; a pace that changes for good cannot be foreseen.

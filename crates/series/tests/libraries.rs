@@ -279,7 +279,8 @@ fn hard(writer: &mut Writer) -> Vec<(&'static str, Option<u32>, Vec<Point<'stati
                 _ => (at % 7 != 6).then(|| steps[at % steps.len()]),
             };
             let (decimal, odd) = (((at * 7_919) % 10_000) as f64 / 1e4, values[(at + nth) % values.len()]);
-            let time_ms = 1_763_666_000_123 + (at as i64 % 90) * 37 - if at == 200 { 9_000_000_000_000 } else { 0 };
+            let time_ms = 1_763_666_000_123 + i64::try_from(at % 90).unwrap() * 37
+                - if at == 200 { 9_000_000_000_000 } else { 0 };
             let epoch = (nth % 2 == 0).then(|| values[at % 5] + at as f64 / 469.0);
             let value = if nth == 4 { decimal } else { odd };
             let point = Point { metric: name, rank: *rank, step, epoch, time_ms, value };

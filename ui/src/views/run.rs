@@ -125,8 +125,8 @@ pub fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
             let band = cost.band.map_or_else(String::new, |band| format!(", ± {band}"));
             stats.push(stat("to-finish", cost.whole.to_string(), format!("to finish{band} · estimated")));
         }
-        let sure: String = finish.says(now).iter().map(|says| format!(" · {says}")).collect();
-        stats.push(stat("done", say::when(finish.at, now), format!("done, about{sure}")));
+        let label = [vec!["done, about".to_owned()], finish.says(now)].concat().join(" · ");
+        stats.push(stat("done", say::when(finish.at, now), label));
     }
     if let Some(started) = status.started {
         let took = status.ended.unwrap_or(now.timestamp()).duration_since(started);
