@@ -12,6 +12,7 @@ static OWN: &[(&str, &str, &[u8])] = &[
     ("panel.css", CSS, include_bytes!("../static/panel.css")),
     ("first.js", JS, include_bytes!("../static/first.js")),
     ("panel.js", JS, include_bytes!("../static/panel.js")),
+    ("scale.js", JS, include_bytes!("../static/scale.js")),
     ("plot.js", JS, include_bytes!("../static/plot.js")),
     ("chart.js", JS, include_bytes!("../static/chart.js")),
     ("compare.js", JS, include_bytes!("../static/compare.js")),

@@ -2,10 +2,6 @@
 // max and mean of what was printed, nothing sampled away), smoothed as figures are; this asks again when it changes.
 "use strict";
 (() => {
-  // ms between two pictures of a run that prints without end. A young run is followed as fast as it can be seen; later, when
-  // its newest value has moved the curve by a pixel, yet not more often or more seldom than so.
-  const YOUNG = 120_000;
-  const BREATH = { young: 150, least: 500, most: 2000, aside: 1000 };
   let stop = () => {};
   document.addEventListener("curfew:page", () => {
     stop();
@@ -14,19 +10,21 @@
   });
 
   function mount(box) {
-    const { Plot, sayX, before, COLOURS, css } = curfewPlot;
+    const { Plot, lookOf, swatch } = curfewPlot;
+    const { say, sayX, before, breath, notes } = curfewScale;
     const pick = (id) => document.getElementById(id);
     const controls = { x: pick("chart-x"), logX: pick("chart-x-scale"), y: pick("chart-y"), smooth: pick("chart-smooth"), calm: pick("chart-calm") };
-    const [reset, empty, names, find, panels, more, readout] = ["chart-reset", "chart-empty", "chart-names", "panels-q", "panels", "panels-more", "chart-readout"].map(pick);
+    const [reset, empty, names, find, panels, more, readout, note, title] = ["chart-reset", "chart-empty", "chart-names", "panels-q", "panels", "panels-more", "chart-readout", "chart-note", "chart-what"].map(pick);
     const usd = Number(box.dataset.usdPerHour) || 0;
     const began = Number(box.dataset.beganMs) || 0;
     const gone = new AbortController();
-    const on = (target, name, handler) => target?.addEventListener(name, handler, { signal: gone.signal });
+    const on = (target, name, handler, capture = false) => target?.addEventListener(name, handler, { signal: gone.signal, capture });
     const shelf = `curfew-chart ${location.pathname}`;
     let zoom = null; // [from, to] on the drawn axis; null follows the whole run
     let sticks = false; // the zoom touches the newest point, and goes with it
     let version = "";
     let wanted = null; // names the user has ticked; null: the usual ones
+    let chosen = false; // the user has chosen what is drawn from left to right
     let busy = false;
     let again = false;
     let latest = null;
@@ -35,7 +33,7 @@
     // ---- What the user has set outlives a reload ----
     function keep() {
       const set = Object.fromEntries(Object.entries(controls).map(([name, control]) => [name, control.type === "checkbox" ? control.checked : control.value]));
-      try { sessionStorage.setItem(shelf, JSON.stringify({ set, zoom, sticks, wanted })); } catch { /* no storage: nothing outlives */ }
+      try { sessionStorage.setItem(shelf, JSON.stringify({ set, zoom, sticks, wanted, chosen })); } catch { /* no storage: nothing outlives */ }
     }
     function recall() {
       try {
@@ -46,7 +44,7 @@
           if (control?.type === "checkbox") control.checked = value;
           else if (control && [...control.options].some((option) => option.value === value && !option.disabled)) control.value = value;
         }
-        ({ zoom, sticks, wanted } = kept);
+        ({ zoom, sticks, wanted, chosen = false } = kept);
       } catch { /* not ours, or of another version */ }
     }
 
@@ -62,6 +60,7 @@
       url.searchParams.set("width", String(width));
       if (controls.logX.value === "log") url.searchParams.set("log", "1");
       if (controls.smooth.value !== "0") url.searchParams.set("smooth", controls.smooth.value);
+      if (controls.calm.checked) url.searchParams.set("calm", "on");
       return url;
     }
 
@@ -98,6 +97,13 @@
       latest = fresh;
       version = latest.version;
       follow(end);
+      // Only epochs were printed: the picture goes by them, until the user wants else.
+      const counted = latest.metrics.length > 0 && latest.metrics.every((metric) => metric.numbered);
+      if (!chosen && !zoom && controls.x.value === "step" && counted && latest.spots.epoch.some((epoch) => epoch !== null)) {
+        controls.x.value = "epoch";
+        again = true;
+        return;
+      }
       draw();
     }
 
@@ -151,23 +157,21 @@
         } catch {
           await pause(1000);
         }
-        await pause(breath());
+        await pause(pace());
       }
     }
 
     // How fast the newest value moves in the picture, in pixels a millisecond, over the last seconds.
     let mark = null;
     let speed = Infinity;
-    function breath() {
+    function pace() {
       const end = extent()?.[1];
       const now = performance.now();
       if (end !== undefined && plot.plot && now - (mark?.at ?? -Infinity) > 5000) {
         if (mark) speed = (Math.abs(plot.share(end) - plot.share(mark.end)) * box.clientWidth) / (now - mark.at);
         mark = { at: now, end };
       }
-      if (!document.hasFocus()) return BREATH.aside;
-      if (!began || Date.now() - began < YOUNG) return BREATH.young;
-      return Number.isNaN(speed) ? BREATH.least : Math.min(BREATH.most, Math.max(BREATH.least, 1 / speed));
+      return breath({ focused: document.hasFocus(), age: began ? Date.now() - began : 0, speed });
     }
     const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -191,8 +195,7 @@
       const at = dollars() ? toUsd : (x) => x;
       return metrics.map((metric, i) => ({
         key: metric.key,
-        colour: COLOURS[i % COLOURS.length],
-        dash: i >= COLOURS.length ? [6, 4] : [],
+        ...lookOf(i),
         x: dollars() ? metric.x.map(at) : metric.x,
         line: metric.smooth.length ? metric.smooth : metric.mean,
         raw: metric.smooth.length ? metric.mean : undefined,
@@ -214,6 +217,7 @@
       const between = (column) => (column[left] === null || column[right] === null ? null : column[left] + (column[right] - column[left]) * share);
       const when = between(time);
       const said = [];
+      if (controls.x.value === "relative") said.push(`after ${sayX("relative", place)}`);
       if (between(step) !== null) said.push(`step ${sayX("step", Math.round(between(step)))}`);
       if (between(epoch) !== null) said.push(`epoch ${sayX("epoch", epoch[share < 0.5 ? left : right])}`);
       if (when !== null) said.push(sayX("time", when));
@@ -230,15 +234,24 @@
       const metrics = latest.metrics.filter((metric) => metric.x.length > 0 || metric.over.x.length > 0);
       empty.hidden = metrics.length > 0 || Boolean(zoom);
       reset.hidden = !zoom;
-      plot.draw({ ...picture(metrics), window: zoom });
+      const drawn = picture(metrics);
+      plot.draw({ ...drawn, window: zoom });
+      // "Loss" where it is the loss, else what was chosen.
+      const loss = metrics.length === 0 || metrics.every((metric) => /loss/i.test(metric.key));
+      const heading = loss ? "Loss" : metrics.length > 3 ? `${metrics.length} metrics` : metrics.map((metric) => metric.key).join(", ");
+      if (title.textContent !== heading) title.textContent = heading;
+      const words = notes(drawn.curves, drawn).join(" ");
+      if (note.textContent !== words) note.textContent = words;
+      note.hidden = words === "";
       figureState();
       drawnAt = performance.now();
     }
 
     // ---- Which metrics: those drawn, as ticks; the first others beside them ----
     function chips() {
-      const chosen = latest.metrics.map((metric) => metric.key);
-      const shown = [...new Set([...chosen, ...latest.names])].slice(0, Math.max(12, chosen.length));
+      const drawn = latest.metrics.map((metric) => metric.key);
+      const shown = [...new Set([...drawn, ...latest.names])].slice(0, Math.max(8, drawn.length));
+      pick("chart-others").hidden = latest.total <= shown.length;
       names.hidden = shown.length < 2;
       const key = shown.join("\n");
       if (names.dataset.key !== key && !names.contains(document.activeElement)) {
@@ -257,10 +270,10 @@
         }
       }
       for (const input of names.querySelectorAll("input")) {
-        const at = chosen.indexOf(input.value);
+        const at = drawn.indexOf(input.value);
         if (document.activeElement !== input) input.checked = at >= 0;
         input.nextSibling.hidden = at < 0;
-        input.nextSibling.style.background = css(COLOURS[Math.max(0, at) % COLOURS.length]);
+        swatch(input.nextSibling, lookOf(Math.max(0, at)));
       }
       pick("panels-part").hidden = latest.total < 2;
     }
@@ -296,16 +309,23 @@
             button.textContent = panel.title;
             button.setAttribute("aria-label", `Show ${panel.title} large`);
             const of = document.createElement("div");
-            caption.append(button);
+            const last = document.createElement("span");
+            last.className = "num";
+            caption.append(button, last);
             figure.append(caption, of);
             figure.dataset.panel = panel.title;
-            card = { figure, of, plot: new Plot(of, { height: 130, small: true }), keys: [] };
+            card = { figure, of, last, plot: new Plot(of, { height: 130, small: true }), keys: [] };
             button.addEventListener("click", () => { choose(card.keys); zoom = null; pick("chart").scrollIntoView({ block: "center" }); });
             small.set(panel.title, card);
           }
           panels.append(card.figure);
           card.keys = panel.metrics.map((metric) => metric.key);
           card.of.title = card.keys.join(", ");
+          // The last values, and for those who do not see the picture what it shows.
+          card.last.textContent = panel.metrics.map((metric) => say(metric.last)).slice(0, 2).join(" · ");
+          card.last.setAttribute("aria-hidden", "true");
+          card.of.setAttribute("role", "img");
+          card.of.setAttribute("aria-label", panel.metrics.map((metric) => `${metric.key}: last ${say(metric.last)}, ${metric.best === null ? "" : `best ${say(metric.best)}, `}${metric.trend}`).join("; "));
           card.plot.draw({ ...picture(panel.metrics), window: null, head: undefined });
         }
         for (const [title, card] of small) if (!keep.has(title)) { card.plot.destroy(); card.figure.remove(); small.delete(title); }
@@ -328,7 +348,10 @@
       put("log_x", controls.logX.value === "log" ? "on" : "");
       put("log_y", controls.y.value === "log" ? "on" : "");
       put("smoothing", controls.smooth.value);
+      if (dollars()) put("usd", "on");
       if (zoom) { const [from, to] = dollars() ? zoom.map(fromUsd) : zoom; put("from", String(from)); put("to", String(to)); }
+      // What the user has kept out of scale stays out of the figure's.
+      if (controls.calm.checked && plot.plot) { const [low, high] = plot.spanY(); put("low", String(low)); put("high", String(high)); }
       for (const metric of latest.metrics) put("metric", metric.key.replace(/ \[\d+\]$/, ""));
       const now = JSON.stringify(fields);
       if (taken === now && state.childElementCount === fields.length) return;
@@ -344,16 +367,29 @@
       load(true);
     }
 
+    // What will be written, as it is chosen; a PNG, since a drawing inside a page has no fonts.
+    on(document, "change", (event) => {
+      const form = event.target.closest?.("#figure-form");
+      const preview = form?.querySelector("#figure-preview");
+      if (!preview) return;
+      const wanted = new URLSearchParams(new FormData(form));
+      wanted.set("format", "png");
+      preview.src = `${preview.dataset.draws}?${wanted}`;
+    });
+    // There may be nothing to draw, of which the button tells why.
+    on(document, "error", (event) => { if (event.target.id === "figure-preview") event.target.hidden = true; }, true);
+
     recall();
     reset.hidden = !zoom;
-    on(controls.x, "change", () => { if (controls.x.value === "time") controls.logX.value = "linear"; controls.logX.disabled = controls.x.value === "time"; whole(); loadPanels(); });
+    on(controls.x, "change", () => { chosen = true; if (controls.x.value === "time") controls.logX.value = "linear"; controls.logX.disabled = controls.x.value === "time"; whole(); loadPanels(); });
     on(controls.logX, "change", () => { whole(); loadPanels(); });
     on(controls.y, "change", () => { keep(); latest && draw(); loadPanels(); });
-    on(controls.calm, "change", () => { keep(); latest && draw(); loadPanels(); });
+    on(controls.calm, "change", () => { keep(); latest && draw(); load(true); loadPanels(); });
     on(controls.smooth, "change", () => { keep(); load(true); loadPanels(); });
     on(reset, "click", () => { whole(); box.focus(); });
     on(names, "change", () => choose([...names.querySelectorAll("input:checked")].map((input) => input.value)));
     on(pick("panels-part"), "toggle", loadPanels);
+    on(pick("chart-others"), "click", () => { pick("panels-part").open = true; find.focus(); });
     let typing = 0;
     on(find, "input", () => { clearTimeout(typing); typing = setTimeout(() => { shownPanels = 9; loadPanels(); }, 120); });
     on(more, "click", () => { shownPanels += 9; loadPanels(); });
@@ -390,6 +426,7 @@
       curves: () => plot.curves ?? [],
       spanX: () => plot.spanX(),
       spanY: () => plot.spanY(),
+      pace,
       head: (x) => head(x),
       drawnAt: () => drawnAt,
       panels: () => small.size,

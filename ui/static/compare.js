@@ -7,6 +7,25 @@
     stop = document.getElementById("compare-chart") ? mount() : () => {};
   });
 
+  // ---- Which runs, ticked in their list: the button takes them along, those too that a filter hides since ----
+  const ticked = new Set();
+  function tell() {
+    const link = document.getElementById("compare-runs");
+    if (!link) return;
+    for (const box of document.querySelectorAll("[data-compares]")) box.checked = ticked.has(box.value);
+    link.href = ticked.size ? `/compare?${[...ticked].map((id) => `run=${encodeURIComponent(id)}`).join("&")}` : "/compare";
+    const says = ticked.size ? `Compare ${ticked.size}…` : "Compare…";
+    if (link.textContent !== says) link.textContent = says;
+  }
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches?.("[data-compares]")) return;
+    if (event.target.checked) ticked.add(event.target.value); else ticked.delete(event.target.value);
+    tell();
+  });
+  document.addEventListener("htmx:afterSwap", tell);
+  document.addEventListener("curfew:live", tell);
+  document.addEventListener("curfew:page", () => { ticked.clear(); tell(); });
+
   const SVG = "http://www.w3.org/2000/svg";
   const svg = (name, attributes, ...inside) => {
     const made = document.createElementNS(SVG, name);
@@ -16,7 +35,8 @@
   };
 
   function mount() {
-    const { Plot, say, sayX, COLOURS, css } = curfewPlot;
+    const { Plot, COLOURS, lookOf, swatch } = curfewPlot;
+    const { say, sayX, notes } = curfewScale;
     const pick = (id) => document.getElementById(id);
     const [box, metric, group, axis, logX, y, smooth, calm, reset, says] = ["chart", "metric", "group", "x", "x-scale", "y", "smooth", "calm", "reset", "says"].map((name) => pick(`compare-${name}`));
     const gone = new AbortController();
@@ -28,7 +48,8 @@
 
     const chosen = () => [...document.querySelectorAll("#choose input[name=run]:checked")].map((input) => input.value);
     const rows = () => [...document.querySelectorAll("#compared-table tbody tr")];
-    const colourOf = (i) => COLOURS[i % COLOURS.length];
+    // Few curves are told apart by their strokes too; of many, only every eighth has the same colour.
+    const looks = (i, of) => (of > 12 ? { colour: COLOURS[i % COLOURS.length], dash: Math.floor(i / COLOURS.length) % 2 ? [6, 4] : [] } : lookOf(i));
 
     const plot = new Plot(box, { height: 360, on: { zoom(from, to) { if (to > from) { zoom = [from, to]; reset.hidden = false; load(); } }, reset: whole } });
     function whole() { zoom = null; reset.hidden = true; load(); }
@@ -48,6 +69,7 @@
       if (group.value) url.searchParams.set("by", group.value);
       if (logX.value === "log") url.searchParams.set("log", "1");
       if (smooth.value !== "0") url.searchParams.set("smooth", smooth.value);
+      if (calm.checked) url.searchParams.set("calm", "on");
       if (zoom) { url.searchParams.set("from", String(zoom[0])); url.searchParams.set("to", String(zoom[1])); }
       try {
         const answer = await fetch(url, { cache: "no-store", signal: gone.signal });
@@ -77,7 +99,7 @@
       const curves = latest.curves.map((one, i) => {
         const at = group.value ? i : order.get(one.id) ?? i;
         return {
-          key: one.key, colour: colourOf(at), dash: Math.floor(at / COLOURS.length) % 2 ? [6, 4] : [], alpha: many ? 0.75 : 1,
+          key: one.key, ...looks(at, latest.curves.length), alpha: many ? 0.75 : 1,
           x: one.x, line: one.smooth.length ? one.smooth : one.mean, raw: one.smooth.length && !many ? one.mean : undefined,
           min: many && !group.value ? [] : one.min, max: one.max, bad: one.bad, breaks: one.breaks, over: many ? undefined : one.over, extent: one.extent, calm: one.calm,
         };
@@ -85,6 +107,9 @@
       const from = performance.now();
       plot.draw({ curves, axis: axis.value, logX: logX.value === "log", logY: y.value === "log", calm: calm.checked, window: zoom, head: (x) => `${axis.selectedOptions[0].textContent.replace("by ", "")} ${sayX(axis.value, x)}` });
       drawMs = performance.now() - from;
+      const words = notes(curves, { axis: axis.value, logX: logX.value === "log", logY: y.value === "log", calm: calm.checked }).join(" ");
+      pick("compare-note").textContent = words;
+      pick("compare-note").hidden = words === "";
       const best = (one) => one.best ?? one.last ?? (one.mean.filter((v) => v !== null).at(-1) ?? null);
       const sorted = [...latest.curves].sort((a, b) => (latest.higher ? best(b) - best(a) : best(a) - best(b)));
       says.textContent = `${latest.metric ?? "No metric"} of ${latest.curves.length} ${group.value ? "groups" : "runs"}. ` + sorted.slice(0, 5).map((one) => `${one.key}: ${group.value ? "ends at" : "best"} ${say(best(one))}`).join("; ");
@@ -93,7 +118,7 @@
     // ---- The table's colours, and what can be grouped by ----
     function table() {
       const all = rows();
-      all.forEach((row, i) => { row.querySelector(".swatch").style.background = css(colourOf(i)); });
+      all.forEach((row, i) => swatch(row.querySelector(".swatch"), looks(i, all.length)));
       const keys = [...document.querySelectorAll("#compared-table th[data-hyper]")].map((th) => decodeURIComponent(th.dataset.hyper));
       const kept = keys.includes(group.value) ? group.value : "";
       offer(group, [["", "every run"], ...keys.map((key) => [key, `mean by ${key}`])], kept);
@@ -153,6 +178,8 @@
       stage.append(picture);
     }
 
+    // Who filters wants to see what is found.
+    on(pick("choose-q"), "input", () => { pick("choose-part").open = true; });
     on(pick("choose"), "change", () => { load(); });
     for (const control of [metric, y, smooth, calm]) on(control, "change", load);
     for (const control of [group, axis, logX]) on(control, "change", whole);

@@ -3,58 +3,19 @@
 "use strict";
 (() => {
   const COLOURS = ["--blue", "--amber", "--green", "--violet", "--teal", "--pink", "--red", "--spend"];
+  // Colour never speaks alone: neighbours differ in their stroke too, in the picture and in its legend.
+  const DASHES = [[], [7, 3], [2, 3], [9, 3, 2, 3]];
+  const lookOf = (i) => ({ colour: COLOURS[i % COLOURS.length], dash: DASHES[(i + Math.floor(i / COLOURS.length)) % DASHES.length] });
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const FONT = "12px Inter, sans-serif";
-  // Steps are whole numbers, and so are the marks between them.
-  const WHOLE = Array.from({ length: 16 }, (_, n) => [1, 2, 5].map((k) => k * 10 ** n)).flat();
+  const { say, sayX, marksOf, incrementsOf, logMarks, before, nearest } = curfewScale;
 
-  function say(value) {
-    if (value === null || value === undefined || Number.isNaN(value)) return "–";
-    const abs = Math.abs(value);
-    if (abs !== 0 && (abs < 0.001 || abs >= 1e6)) return value.toExponential(3).replace(/\.?0+e/, "e").replaceAll("-", "−");
-    return value.toLocaleString("en-US", { maximumSignificantDigits: 4 }).replace("-", "−");
-  }
-  function sayX(axis, x) {
-    if (x === null || x === undefined || !Number.isFinite(x)) return "–";
-    if (axis === "time") return new Date(x).toLocaleTimeString("en-GB");
-    if (axis === "usd") return `$${x.toFixed(x < 0.1 ? 4 : 2)}`;
-    if (axis === "relative") {
-      const s = Math.round(x);
-      if (x < 10 && x !== s) return `${x.toFixed(1)} s`;
-      return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} m ${String(s % 60).padStart(2, "0")} s` : `${Math.floor(s / 3600)} h ${String(Math.floor(s / 60) % 60).padStart(2, "0")} m`;
-    }
-    return x.toLocaleString("en-US", { maximumFractionDigits: axis === "epoch" ? 2 : 0 });
-  }
-
-  // Marks of a logarithmic axis: 1, 2, 5 of each decade, fewer where decades are many.
-  function logMarks(min, max) {
-    const decades = Math.log10(max / min);
-    const of = decades > 12 ? [1] : decades > 4 ? [1] : decades > 1.5 ? [1, 3] : [1, 2, 3, 5, 7];
-    const every = decades > 12 ? Math.ceil(decades / 8) : 1;
-    const marks = [];
-    for (let n = Math.floor(Math.log10(min)); n <= Math.ceil(Math.log10(max)); n += every) {
-      for (const k of of) {
-        const at = k * 10 ** n;
-        if (at >= min && at <= max) marks.push(at);
-      }
-    }
-    return marks;
-  }
-
-  // The last place in sorted `xs` that is not right of `x`; -1 where all are.
-  function before(xs, x) {
-    let low = 0;
-    let high = xs.length;
-    while (low < high) {
-      const mid = (low + high) >> 1;
-      if (xs[mid] <= x) low = mid + 1; else high = mid;
-    }
-    return low - 1;
-  }
-  function nearest(xs, x) {
-    const left = before(xs, x);
-    if (left < 0) return 0;
-    return left + 1 < xs.length && xs[left + 1] - x < x - xs[left] ? left + 1 : left;
+  // A line's look in a legend, 20 px wide.
+  function swatch(node, { colour, dash }) {
+    const ink = css(colour);
+    let at = 0;
+    const parts = dash.map((length, i) => { const from = at; at += length; return `${i % 2 ? "transparent" : ink} ${from}px ${at}px`; });
+    node.style.background = parts.length ? `repeating-linear-gradient(90deg, ${parts.join(", ")})` : ink;
   }
 
   class Plot {
@@ -161,7 +122,7 @@
         legend: { show: false },
         series: [{}, { points: { show: false }, stroke: "transparent" }],
         axes: [
-          { ...common, size: 34, values: (_, xs) => xs.map((x) => sayX(axis, x)), space: this.small ? 70 : 90, ...(axis === "step" && !logX ? { incrs: WHOLE } : {}), ...(logX ? logAxis : {}) },
+          { ...common, size: 34, values: (_, xs) => marksOf(axis, xs), space: this.small ? 70 : 90, ...(logX ? logAxis : { incrs: incrementsOf(axis) }) },
           { ...common, size: this.small ? 48 : 62, values: (_, ys) => ys.map((y) => (y === null ? "" : say(y))), space: this.small ? 26 : 40, ...(logY ? logAxis : {}) },
         ],
         scales: {
@@ -218,7 +179,6 @@
     zoomBy(factor, at = 0.5) { this.on.zoom?.(this.place(at - at * factor), this.place(at + (1 - at) * factor)); }
     panBy(share) { this.on.zoom?.(this.place(share), this.place(1 + share)); }
     pan(event) {
-      event.preventDefault();
       const start = event.clientX;
       const width = this.plot.over.clientWidth;
       const [from, to] = [this.place(0), this.place(1)];
@@ -274,6 +234,15 @@
       const dot = ([x, y]) => { ctx.moveTo(x + 2 * dpr, y); ctx.arc(x, y, 2 * dpr, 0, 7); ctx.moveTo(x, y); };
       const colours = this.curves.map((curve, i) => css(curve.colour ?? COLOURS[i % COLOURS.length]));
       this.colours = colours;
+      // Where a run went back to a checkpoint.
+      const turns = new Set(this.small || this.curves.length > 12 ? [] : this.curves.flatMap((curve) => (curve.breaks ?? []).map((at) => curve.x[at])));
+      ctx.strokeStyle = css("--edge");
+      ctx.lineWidth = dpr;
+      ctx.setLineDash([2 * dpr, 4 * dpr]);
+      ctx.beginPath();
+      for (const x of turns) { ctx.moveTo(px(x), bbox.top); ctx.lineTo(px(x), bbox.top + bbox.height); }
+      ctx.stroke();
+      ctx.setLineDash([]);
       this.curves.forEach((curve, i) => {
         if (!curve.min?.length) return;
         const [from, to] = within(curve.x);
@@ -368,7 +337,8 @@
       return rows.map(({ curve, i, at, bad }) => {
         const raw = curve.raw ? curve.raw[at] : curve.line[at];
         let value = raw === null || raw === undefined ? (bad ? (bad[1] ? "not a number" : "infinite") : "–") : say(raw);
-        if (curve.raw && curve.line[at] !== null) value += ` (smooth ${say(curve.line[at])})`;
+        if (bad && raw !== null && raw !== undefined) value += `, beside ${bad[1] ? "what is not a number" : "what is infinite"}`;
+        if (curve.raw && curve.line[at] !== null && say(curve.line[at]) !== say(raw)) value += ` (smooth ${say(curve.line[at])})`;
         if (!this.small && curve.min?.length && curve.min[at] !== null && curve.min[at] !== curve.max[at]) value += `, ${say(curve.min[at])} to ${say(curve.max[at])}`;
         return { key: curve.label ?? curve.key, value, colour: this.colours?.[i], x: curve.x[at], y: curve.line[at] };
       });
@@ -427,5 +397,5 @@
     }
   }
 
-  window.curfewPlot = { Plot, say, sayX, before, COLOURS, css };
+  window.curfewPlot = { Plot, COLOURS, lookOf, swatch };
 })();

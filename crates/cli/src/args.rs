@@ -259,14 +259,8 @@ pub(crate) enum RunVerb {
         #[arg(long, value_name = "NAME")]
         metric: Vec<String>,
     },
-    /// Draw its loss: .svg, .png or .pdf
-    Figure {
-        /// Its id or name
-        id: String,
-        /// The file to write
-        #[arg(long, short)]
-        output: PathBuf,
-    },
+    /// Draw its loss, or other metrics, for a paper: .svg, .png or .pdf
+    Figure(Figure),
     /// Watch it in a small window of its own, until that is closed
     Monitor {
         /// Its id or name
@@ -533,4 +527,44 @@ pub(crate) struct AccountAdd {
     /// Of which cloud the keys are, where there are several
     #[arg(long)]
     pub(crate) cloud: Option<String>,
+}
+
+/// A figure for a paper.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Figure {
+    /// Its id or name
+    pub(crate) id: String,
+    /// The file to write: .svg, .png or .pdf
+    #[arg(long, short)]
+    pub(crate) output: PathBuf,
+    /// A metric to draw; may be given again [default: the loss, in training and validation]
+    #[arg(long = "metric", value_name = "NAME")]
+    pub(crate) metrics: Vec<String>,
+    /// What is drawn from left to right [default: what every metric has]
+    #[arg(long, value_name = "AXIS", value_parser = ["step", "epoch", "time", "relative"])]
+    pub(crate) x: Option<String>,
+    /// Its part from here on, in steps, epochs, ms since 1970 or seconds since the start
+    #[arg(long, requires = "to", allow_negative_numbers = true)]
+    pub(crate) from: Option<f64>,
+    /// And up to here
+    #[arg(long, requires = "from", allow_negative_numbers = true)]
+    pub(crate) to: Option<f64>,
+    /// Logarithmic from left to right
+    #[arg(long)]
+    pub(crate) log_x: bool,
+    /// Logarithmic from bottom to top
+    #[arg(long)]
+    pub(crate) log_y: bool,
+    /// How smooth, 0 to 0.999
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
+    pub(crate) smooth: f64,
+    /// Width on paper in mm: 89 is one column, 183 two
+    #[arg(long, value_name = "MM", default_value_t = curfew_figures::SINGLE_COLUMN_MM)]
+    pub(crate) width: f64,
+    /// Height on paper in mm [default: what suits the width]
+    #[arg(long, value_name = "MM")]
+    pub(crate) height: Option<f64>,
+    /// Without the run, its commit and how it was drawn below it
+    #[arg(long)]
+    pub(crate) no_caption: bool,
 }

@@ -228,14 +228,15 @@ pub(crate) async fn run(verb: RunVerb, json: bool) -> Result<Exit, Failed> {
             let id = engine.find_run(&id).await?;
             crate::export::export(&engine.home().series(&id), &id, &output, &metric, json)
         }
-        RunVerb::Figure { id, output } => {
-            let id = engine.find_run(&id).await?;
+        RunVerb::Figure(wanted) => {
+            let id = engine.find_run(&wanted.id).await?;
             let view = engine.run(&cx, &id).await?;
             let dir = engine.home().series(&id);
-            curfew_figures::run_figure(&dir, &view.spec, &output)?;
-            note(format!("Wrote {}.", output.display()));
+            let options = figure_options(&wanted, cx.clock().zone());
+            curfew_figures::run_figure(&dir, &view.spec, &wanted.output, &options)?;
+            note(format!("Wrote {}.", wanted.output.display()));
             if json {
-                print_json(&serde_json::json!({ "id": id, "file": output }));
+                print_json(&serde_json::json!({ "id": id, "file": wanted.output }));
             }
             Ok(Exit::Done)
         }
@@ -408,4 +409,27 @@ fn metrics(engine: &Engine, id: &RunId, json: bool) -> Result<Exit, Failed> {
         table(&["METRIC", "POINTS", "FIRST", "LAST", "BEST"], &rows);
     }
     Ok(Exit::Done)
+}
+
+fn figure_options(wanted: &crate::args::Figure, zone: jiff::tz::TimeZone) -> curfew_figures::FigureOptions {
+    use curfew_figures::Axis;
+    let axis = |word: &str| match word {
+        "epoch" => Axis::Epoch,
+        "time" => Axis::Time,
+        "relative" => Axis::Relative,
+        _ => Axis::Step,
+    };
+    curfew_figures::FigureOptions {
+        width_mm: wanted.width,
+        height_mm: wanted.height,
+        metrics: wanted.metrics.clone(),
+        axis: wanted.x.as_deref().map(axis),
+        range: wanted.from.zip(wanted.to),
+        log_x: wanted.log_x,
+        log_y: wanted.log_y,
+        smoothing: wanted.smooth,
+        caption: !wanted.no_caption,
+        zone,
+        ..curfew_figures::FigureOptions::default()
+    }
 }

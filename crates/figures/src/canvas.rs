@@ -262,7 +262,7 @@ pub(crate) fn sheet(
     let _ = write!(
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}mm\" height=\"{}mm\" viewBox=\"0 0 {across} {down}\" \
-         role=\"img\" stroke-linejoin=\"round\">\n<title>{}</title>\n<desc>{}</desc>{body}",
+         role=\"img\" stroke-linejoin=\"round\" font-variant=\"no-contextual\">\n<title>{}</title>\n<desc>{}</desc>{body}",
         mm(width),
         mm(height),
         escape(title),

@@ -22,11 +22,22 @@ static FACES: LazyLock<[Face<'static>; 2]> = LazyLock::new(|| {
 
 static EMBEDDED: LazyLock<Arc<Database>> = LazyLock::new(|| {
     let mut fonts = Database::new();
-    fonts.load_font_data(REGULAR.to_vec());
-    fonts.load_font_data(BOLD.to_vec());
+    fonts.load_font_data(letter_by_letter(REGULAR));
+    fonts.load_font_data(letter_by_letter(BOLD));
     fonts.set_sans_serif_family("Inter");
     Arc::new(fonts)
 });
+
+/// The font without its contextual alternates (`calt`), which would draw the x of `33x2fu` as ×: a run's id is to be read
+/// as it is. The feature keeps its place under a name that nothing asks for.
+fn letter_by_letter(font: &[u8]) -> Vec<u8> {
+    let mut font = font.to_vec();
+    let places: Vec<usize> = (0..font.len().saturating_sub(3)).filter(|at| &font[*at..*at + 4] == b"calt").collect();
+    for at in places {
+        font[at..at + 4].copy_from_slice(b"calz");
+    }
+    font
+}
 
 /// Looking through a system's fonts takes a while, so it waits until a text needs it. The plainest come first.
 static SYSTEM: LazyLock<(Database, Vec<ID>)> = LazyLock::new(|| {
@@ -159,6 +170,18 @@ pub(crate) fn fit(text: &str, room: f64, size: f64, weight: Weight) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn an_id_is_drawn_letter_by_letter() {
+        let svg = format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' width='99' height='20'><text y='9' font-family='{FAMILY}'>33x2</text></svg>"
+        );
+        let tree = usvg::Tree::from_str(&svg, &options_for(&svg)).unwrap();
+        let usvg::Node::Text(text) = &tree.root().children()[0] else { panic!("a text") };
+        let drawn: Vec<u16> = text.layouted()[0].positioned_glyphs.iter().map(|glyph| glyph.id.0).collect();
+        let letters: Vec<u16> = "33x2".chars().map(|c| FACES[0].glyph_index(c).unwrap().0).collect();
+        assert_eq!(drawn, letters, "the x is no sign of multiplication");
+    }
 
     #[test]
     fn what_cannot_be_drawn_is_written_out() {

@@ -36,14 +36,15 @@ use curfew_core::{Result, Timestamp, say};
 use jiff::tz::TimeZone;
 use std::path::Path;
 
-/// Draws a run's loss, in training and validation, into `output`; its extension says how: `svg`, `png` or `pdf`.
+/// Draws a run's metrics as `options` say (the loss, in training and validation, where they name none) into `output`; its
+/// extension says how: `svg`, `png` or `pdf`.
 ///
 /// # Errors
-/// `InvalidInput` at `output` for another extension, `NotFound` where the run has printed nothing to draw. What was at
+/// `InvalidInput` at `output` for another extension or at an option that cannot be drawn, `NotFound` where the run has printed nothing to draw. What was at
 /// `output` before stays unless the whole figure could be written.
-pub fn run_figure(series_dir: &Path, spec: &RunSpec, output: &Path) -> Result<()> {
+pub fn run_figure(series_dir: &Path, spec: &RunSpec, output: &Path, options: &FigureOptions) -> Result<()> {
     let format = Format::of(output)?;
-    let bytes = run_figure_bytes(series_dir, spec, format, &FigureOptions::default())?;
+    let bytes = run_figure_bytes(series_dir, spec, format, options)?;
     format::write(output, &bytes)
 }
 

@@ -21,7 +21,7 @@ const PALETTE: [RGBColor; 7] = [
     RGBColor(0x56, 0xb4, 0xe9),
     RGBColor(0x00, 0x00, 0x00),
 ];
-/// After a round of colours, the same again with other strokes.
+/// Neighbours differ in their strokes too, for prints without colour; after a round of colours each comes with another.
 const DASHES: [Option<(f64, f64)>; 4] = [None, Some((4.0, 1.8)), Some((1.0, 1.6)), Some((7.0, 1.8))];
 
 pub(crate) const TICK: Type = Type::new(7.0);
@@ -97,7 +97,7 @@ fn and_more(panel: &Panel<'_>) -> String {
 }
 
 fn look(index: usize) -> (RGBColor, Option<(f64, f64)>) {
-    (PALETTE[index % PALETTE.len()], DASHES[index / PALETTE.len() % DASHES.len()])
+    (PALETTE[index % PALETTE.len()], DASHES[(index + index / PALETTE.len()) % DASHES.len()])
 }
 
 fn marker(index: usize) -> Marker {

@@ -235,9 +235,9 @@ fn a_figure_replaces_a_file_whole() {
     let room = run();
     let output = room.path().join("loss.pdf");
     std::fs::write(&output, "before").unwrap();
-    run_figure(room.path(), &spec(room.path()), &output).unwrap();
+    run_figure(room.path(), &spec(room.path()), &output, &FigureOptions::default()).unwrap();
     assert!(std::fs::read(&output).unwrap().starts_with(b"%PDF-"));
-    let error = run_figure(&room.path().join("nowhere"), &spec(room.path()), &output).unwrap_err();
+    let error = run_figure(&room.path().join("nowhere"), &spec(room.path()), &output, &FigureOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(std::fs::read(&output).unwrap().starts_with(b"%PDF-"), "a failure leaves what was there");
 }

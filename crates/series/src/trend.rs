@@ -1,6 +1,6 @@
 //! Which way a curve goes, in a word.
 
-/// The newest fifth against the fifth before it: a change of less than a hundredth of the whole span is level. `values` from
+/// The newest fifth against the fifth before it: a change of less than a hundredth of the span of nearly all is level. `values` from
 /// left to right; what is not finite is passed over. "falling", "rising", "level" or "too few points".
 pub fn trend(values: &[f64]) -> &'static str {
     let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
@@ -11,7 +11,10 @@ pub fn trend(values: &[f64]) -> &'static str {
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
     let (newest, before) =
         (mean(&finite[finite.len() - fifth..]), mean(&finite[finite.len() - 2 * fifth..finite.len() - fifth]));
-    let (low, high) = finite.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+    // A few values far out do not make all else level.
+    let mut sorted = finite.clone();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let (low, high) = (sorted[sorted.len() / 40], sorted[sorted.len() - 1 - sorted.len() / 40]);
     let change = newest - before;
     if change.abs() <= (high - low) / 100.0 {
         "level"
@@ -33,6 +36,8 @@ mod tests {
         check(&[1.0, 1.0, 1.0, 1.0], "level");
         check(&[4.0, 3.0, 2.0, 1.0], "falling");
         check(&[1.0, f64::NAN, 2.0, 3.0, f64::INFINITY, 4.0], "rising");
+        let spike = |at: usize| if at == 20 { 1e6 } else { 100.0 - at as f64 };
+        check(&(0..50).map(spike).collect::<Vec<_>>(), "falling");
         check(&[9.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.001], "level");
     }
 }

@@ -31,7 +31,7 @@ const look = () => {
     if (chart.points() > count) {
         count = chart.points();
         const loss = chart.curves().find((curve) => curve.key === 'loss');
-        window.seen.push(((Date.now() % 1e5) - loss.line.at(-1) + 1e5) % 1e5);
+        window.seen.push(((Date.now() % 1e5) - (loss.raw ?? loss.line).at(-1) + 1e5) % 1e5);
     }
     requestAnimationFrame(look);
 };

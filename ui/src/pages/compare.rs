@@ -16,6 +16,13 @@ pub struct Compare {
     pub compared: Compared,
 }
 
+impl Compare {
+    /// Runs have been chosen: the list of all stands back behind what they say.
+    fn folded(&self) -> bool {
+        self.compared.rows.len() > 1
+    }
+}
+
 /// A run to choose.
 #[derive(Debug, Clone)]
 pub struct Choice {

@@ -217,6 +217,14 @@ impl Spark {
         };
         Self { values, says }
     }
+    /// The sentence with the best value of all that was printed in it.
+    #[must_use]
+    pub fn with_best(mut self, best: Option<f64>) -> Self {
+        if let Some(best) = best {
+            self.says = format!("{}, best {}", self.says, number(best));
+        }
+        self
+    }
     /// The SVG path. Empty where there is nothing to draw.
     pub fn path(&self) -> String {
         use std::fmt::Write as _;

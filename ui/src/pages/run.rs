@@ -114,7 +114,11 @@ impl Run {
             .metrics
             .iter()
             .take(6)
-            .map(|m| format!("{}: last {}, best {}, {}", m.name, m.last, m.best, m.trend))
+            .map(|m| {
+                // "400, 11 not finite": what a picture marks is said.
+                let odd = m.points.split_once(", ").map_or(String::new(), |(_, odd)| format!(", {odd}"));
+                format!("{}: last {}, best {}, {}{odd}", m.name, m.last, m.best, m.trend)
+            })
             .collect();
         if lines.is_empty() { "No metric has been printed yet.".into() } else { lines.join("; ") }
     }

@@ -15,7 +15,7 @@ use curfew_core::{Error, ErrorKind, Result, RunId, say};
 use curfew_figures::{FigureOptions, Format, run_figure_bytes};
 
 /// What the chart sends along, by name.
-const STATE: [&str; 7] = ["x", "log_x", "log_y", "smoothing", "from", "to", "metric"];
+const STATE: [&str; 10] = ["x", "usd", "log_x", "log_y", "smoothing", "from", "to", "low", "high", "metric"];
 
 fn options(app: &App, fields: &Fields) -> FigureOptions {
     let kept = |name| number(fields, name);
@@ -24,6 +24,7 @@ fn options(app: &App, fields: &Fields) -> FigureOptions {
         metrics: fields.all("metric").filter(|m| !m.is_empty()).map(str::to_owned).collect(),
         axis: fields.get("x").map(|word| axis(Some(word))),
         range: kept("from").zip(kept("to")),
+        values: kept("low").zip(kept("high")).filter(|(low, high)| low < high),
         log_x: fields.on("log_x"),
         log_y: fields.on("log_y"),
         smoothing: kept("smoothing").unwrap_or(0.0),
@@ -48,14 +49,22 @@ fn says(fields: &Fields) -> String {
     metrics.dedup();
     let what = if metrics.is_empty() { "The loss".to_owned() } else { metrics.join(", ") };
     let by = match fields.get("x") {
+        _ if fields.on("usd") => "time since the start (a figure has no axis of $)",
         Some("epoch") => "epoch",
         Some("time") => "clock",
         Some("relative") => "time since the start",
         _ => "step",
     };
     let window = if fields.get("from").is_some() { ", the part in view" } else { "" };
+    let calm = if fields.get("low").is_some() { ", outliers out of scale" } else { "" };
+    let log = match (fields.on("log_x"), fields.on("log_y")) {
+        (true, true) => ", both axes logarithmic",
+        (true, false) => ", x logarithmic",
+        (false, true) => ", y logarithmic",
+        (false, false) => "",
+    };
     let smooth = fields.get("smoothing").filter(|s| *s != "0").map_or_else(String::new, |s| format!(", smoothed {s}"));
-    format!("{what} by {by}{smooth}{window}, as in the chart; colours that everybody can tell apart.")
+    format!("{what} by {by}{smooth}{window}{log}{calm}, as in the chart; colours and strokes that everybody can tell apart.")
 }
 
 fn dialog(app: &App, run: &RunId, fields: &Fields) -> SaveFigure {

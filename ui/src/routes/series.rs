@@ -32,7 +32,7 @@ pub(crate) fn number(query: &Fields, name: &str) -> Option<f64> {
     query.get(name).and_then(|n| n.parse::<f64>().ok()).filter(|n| n.is_finite())
 }
 
-/// `x=step|epoch|time|relative&width=900&from=…&to=…&log=1&smooth=0.6&metric=…`
+/// `x=step|epoch|time|relative&width=900&from=…&to=…&log=1&smooth=0.6&calm=on&metric=…`
 pub(crate) fn asked(query: &Fields) -> Ask {
     Ask {
         axis: axis(query.get("x")),
@@ -41,6 +41,7 @@ pub(crate) fn asked(query: &Fields) -> Ask {
         width: query.get("width").and_then(|n| n.parse().ok()).unwrap_or(1000).clamp(10, 8000),
         log_x: query.on("log"),
         smoothing: number(query, "smooth").unwrap_or(0.0).clamp(0.0, 0.999),
+        calm: query.on("calm"),
         keys: query.all("metric").next().is_some().then(|| query.all("metric").map(str::to_owned).collect()),
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Ask {
     pub(crate) log_x: bool,
     /// 0 (as printed) up to, but not including, 1.
     pub(crate) smoothing: f64,
+    /// Single outliers take no part in what is smoothed.
+    pub(crate) calm: bool,
     /// By [`key`]; `None`: the loss, in training and validation.
     pub(crate) keys: Option<Vec<String>>,
 }
@@ -78,6 +80,8 @@ pub(crate) struct Curve {
     pub(crate) count: u64,
     pub(crate) last: Option<f64>,
     pub(crate) best: Option<f64>,
+    /// Where it is heading, in a word.
+    trend: &'static str,
     /// Every bucket is one point.
     exact: bool,
     /// The points carry no step (or epoch) and are numbered.
@@ -203,7 +207,11 @@ pub(crate) async fn panels(
         }
         let total = families.len();
         let pictures = families.into_iter().skip(skip).take(most).map(|(title, of)| {
-            let curves = of.into_iter().take(UNASKED).map(|m| curve_of(reader, m, &ask));
+            let mut of = of;
+            of.truncate(UNASKED);
+            // One alone is called what was printed; a family, what its names have in common.
+            let title = if let [one] = of[..] { key(one) } else { title };
+            let curves = of.into_iter().map(|m| curve_of(reader, m, &ask));
             Ok(Panel { title, metrics: curves.collect::<curfew_series::Result<_>>()? })
         });
         Ok(Panels { version, total, pictures: pictures.collect::<curfew_series::Result<_>>()? })
@@ -225,6 +233,7 @@ pub(crate) fn curve_of(reader: &Reader, metric: &Metric, ask: &Ask) -> curfew_se
         Split::Validation => "validation",
         Split::Test => "test",
     };
+    curve.trend = curfew_series::trend::trend(&view.buckets.iter().map(|b| b.mean).collect::<Vec<_>>());
     (curve.count, curve.last, curve.best) = (metric.count, Some(metric.last).filter(|v| v.is_finite()), metric.best);
     Ok(curve)
 }
@@ -309,7 +318,13 @@ fn smoothed(view: &View, ask: &Ask) -> Vec<Option<f64>> {
             if ask.log_x && from <= 0.0 { view.buckets.iter().map(|b| b.x).find(|x| *x > 0.0) } else { Some(from) };
         (place(from.unwrap_or(to)), place(to))
     });
-    let placed: Vec<Bucket> = view.buckets.iter().map(|b| Bucket { x: place(b.x), ..*b }).collect();
+    let calm = range_without_outliers(&view.buckets).filter(|_| ask.calm);
+    let far = |b: &Bucket| calm.is_some_and(|(low, high)| !(low..=high).contains(&b.mean));
+    let placed: Vec<Bucket> = view
+        .buckets
+        .iter()
+        .map(|b| Bucket { x: place(b.x), mean: if far(b) { f64::NAN } else { b.mean }, ..*b })
+        .collect();
     let span = ends.map_or(0.0, |(from, to)| to - from);
     smooth(&placed, ask.smoothing, span).into_iter().map(|value| short(value).filter(|v| v.is_finite())).collect()
 }
@@ -375,6 +390,16 @@ mod tests {
             assert_eq!(curve.smooth, vec![Some(0.5); 50], "a constant stays what it is");
         }
         assert!(chart_of(&points, &ask())[0].smooth.is_empty());
+    }
+
+    #[test]
+    fn an_outlier_out_of_scale_does_not_pull_the_line() {
+        let points: Vec<_> = (0..90).map(|step| ("loss", step, if step == 40 { 1e6 } else { 0.5 })).collect();
+        let pulled = &chart_of(&points, &Ask { smoothing: 0.9, ..ask() })[0];
+        assert!(pulled.smooth[45] > Some(100.0));
+        let calm = &chart_of(&points, &Ask { smoothing: 0.9, calm: true, ..ask() })[0];
+        assert_eq!((calm.smooth[39], calm.smooth[40], calm.smooth[41]), (Some(0.5), None, Some(0.5)));
+        assert_eq!(calm.mean[40], Some(1e6), "what was printed stays");
     }
 
     #[test]

@@ -176,6 +176,7 @@ pub fn metric(metric: &curfew_series::store::Metric, higher_is_better: Option<bo
     };
     let best = match (metric.best, higher_is_better) {
         (Some(best), _) => number(best),
+        (None, _) if metric.min.is_finite() && number(metric.min) == number(metric.max) => number(metric.min),
         (None, _) if metric.min.is_finite() => format!("{} to {}", number(metric.min), number(metric.max)),
         (None, _) => "–".into(),
     };

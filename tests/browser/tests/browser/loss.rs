@@ -38,7 +38,7 @@ impl Gate {
 }
 
 /// A script folder in the panel's home.
-fn folder(panel: &Served, name: &str, script: &str) -> PathBuf {
+pub(crate) fn folder(panel: &Served, name: &str, script: &str) -> PathBuf {
     let folder = panel.home.path().join("scripts").join(name);
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("train.py"), script).unwrap();
@@ -46,7 +46,7 @@ fn folder(panel: &Served, name: &str, script: &str) -> PathBuf {
 }
 
 /// Starts a run by the command line; answers its id.
-fn train(panel: &Served, folder: &std::path::Path, name: &str, more: &[&str]) -> String {
+pub(crate) fn train(panel: &Served, folder: &std::path::Path, name: &str, more: &[&str]) -> String {
     let mut arguments = vec!["--json", "train", folder.to_str().unwrap(), "--name", name];
     arguments.extend(more);
     let out = panel.home.curfew(&arguments);
@@ -60,7 +60,7 @@ async fn number(page: &Page, script: &str) -> f64 {
 }
 
 /// Drags over the chart from one share of its width to another.
-async fn drag(page: &Page, chart: &str, from: f64, to: f64) {
+pub(crate) async fn drag(page: &Page, chart: &str, from: f64, to: f64) {
     let over = format!("{chart} .u-over");
     let script = format!(
         "document.querySelector('{over}').scrollIntoView({{ block: 'center' }}); return document.querySelector('{over}').clientWidth"
@@ -83,8 +83,8 @@ async fn drag(page: &Page, chart: &str, from: f64, to: f64) {
     page.client().perform_actions(mouse).await.expect("the mouse drags");
 }
 
-const POINTS: &str = "document.getElementById('chart').curfew.points()";
-const ZOOM: &str = "document.getElementById('chart').curfew.zoom()";
+pub(crate) const POINTS: &str = "document.getElementById('chart').curfew.points()";
+pub(crate) const ZOOM: &str = "document.getElementById('chart').curfew.zoom()";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_zoom_outlives_live_values_and_a_reload() {
@@ -163,14 +163,14 @@ async fn axes_smoothing_and_what_is_saved() {
     page.click("outliers out of scale").await;
     page.until(&format!("return {}()[1] < 4", span("Y"))).await;
     page.click("outliers out of scale").await;
-    page.choose("Scale", "log").await;
+    page.choose("Scale", "log y").await;
     page.until(&format!("return {}()[0] > 0", span("Y"))).await;
-    page.choose("Scale across", "log across").await;
+    page.choose("Scale across", "log x").await;
     page.until(&format!("return {}()[0] === 1", span("X"))).await;
     page.choose("Smoothing", "smooth 0.9").await;
     page.until("const c = document.getElementById('chart').curfew.curves()[0]; return c.raw && Math.max(...c.line) < Math.max(...c.raw)").await;
     page.shot("loss-log-smooth").await;
-    for (axis, end) in [("by epoch", "=== 20"), ("by time since start", ">= 0"), ("by clock", "> 1e12")] {
+    for (axis, end) in [("by epoch", "=== 20"), ("by elapsed time", ">= 0"), ("by clock", "> 1e12")] {
         page.choose("Across", axis).await;
         page.until(&format!("return {}()[1] {end}", span("X"))).await;
     }
@@ -190,7 +190,13 @@ async fn axes_smoothing_and_what_is_saved() {
 
     // The figure is what the chart shows.
     page.click("Save figure…").await;
-    page.see("acc by step, smoothed 0.9").await;
+    page.see("acc by step, smoothed 0.9, y logarithmic").await;
+    let drawn = |width: u32| {
+        format!("const image = document.getElementById('figure-preview'); return image.complete && image.naturalWidth > {width}")
+    };
+    page.until(&drawn(1000)).await;
+    page.choose("Width", "two columns (183 mm)").await;
+    page.until(&drawn(2000)).await;
     page.axe().await;
     page.shot("loss-save-figure").await;
     let saved = "const form = document.getElementById('figure-form');

@@ -6,4 +6,5 @@ mod aws;
 mod loss;
 mod machines;
 mod pages;
+mod showing;
 mod uploads;
