@@ -10,7 +10,7 @@
   });
 
   function mount(box) {
-    const { Plot, lookOf, swatch } = curfewPlot;
+    const { Plot, lookOf, swatch, keepFields } = curfewPlot;
     const { say, sayX, before, breath, notes } = curfewScale;
     const pick = (id) => document.getElementById(id);
     const controls = { x: pick("chart-x"), logX: pick("chart-x-scale"), y: pick("chart-y"), smooth: pick("chart-smooth"), calm: pick("chart-calm") };
@@ -18,7 +18,7 @@
     const usd = Number(box.dataset.usdPerHour) || 0;
     const began = Number(box.dataset.beganMs) || 0;
     const gone = new AbortController();
-    const on = (target, name, handler, capture = false) => target?.addEventListener(name, handler, { signal: gone.signal, capture });
+    const on = (target, name, handler) => target?.addEventListener(name, handler, { signal: gone.signal });
     const shelf = `curfew-chart ${location.pathname}`;
     let zoom = null; // [from, to] on the drawn axis; null follows the whole run
     let sticks = false; // the zoom touches the newest point, and goes with it
@@ -339,9 +339,7 @@
     }
 
     // ---- What "Save figure…" and "Compare…" take along ----
-    let taken = "";
     function figureState() {
-      const state = pick("chart-state");
       const fields = [];
       const put = (name, value) => fields.push([name, value]);
       put("x", dollars() ? "relative" : controls.x.value);
@@ -353,10 +351,7 @@
       // What the user has kept out of scale stays out of the figure's.
       if (controls.calm.checked && plot.plot) { const [low, high] = plot.spanY(); put("low", String(low)); put("high", String(high)); }
       for (const metric of latest.metrics) put("metric", metric.key.replace(/ \[\d+\]$/, ""));
-      const now = JSON.stringify(fields);
-      if (taken === now && state.childElementCount === fields.length) return;
-      taken = now;
-      state.replaceChildren(...fields.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })));
+      keepFields(pick("chart-state"), fields);
     }
 
     function whole() {
@@ -366,18 +361,6 @@
       keep();
       load(true);
     }
-
-    // What will be written, as it is chosen; a PNG, since a drawing inside a page has no fonts.
-    on(document, "change", (event) => {
-      const form = event.target.closest?.("#figure-form");
-      const preview = form?.querySelector("#figure-preview");
-      if (!preview) return;
-      const wanted = new URLSearchParams(new FormData(form));
-      wanted.set("format", "png");
-      preview.src = `${preview.dataset.draws}?${wanted}`;
-    });
-    // There may be nothing to draw, of which the button tells why.
-    on(document, "error", (event) => { if (event.target.id === "figure-preview") event.target.hidden = true; }, true);
 
     recall();
     reset.hidden = !zoom;

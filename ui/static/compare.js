@@ -35,7 +35,7 @@
   };
 
   function mount() {
-    const { Plot, COLOURS, lookOf, swatch } = curfewPlot;
+    const { Plot, COLOURS, lookOf, swatch, keepFields } = curfewPlot;
     const { say, sayX, notes } = curfewScale;
     const pick = (id) => document.getElementById(id);
     const [box, metric, group, axis, logX, y, smooth, calm, reset, says] = ["chart", "metric", "group", "x", "x-scale", "y", "smooth", "calm", "reset", "says"].map((name) => pick(`compare-${name}`));
@@ -46,12 +46,23 @@
     let turn = 0;
     let drawMs = 0;
 
+    // How the user looks at comparisons outlives a reload.
+    const SHELF = "curfew-compare";
+    const kept = { x: axis, logX, y, smooth, calm };
+    const is = (control) => (control.type === "checkbox" ? "checked" : "value");
+    function keep() {
+      try { sessionStorage.setItem(SHELF, JSON.stringify(Object.entries(kept).map(([name, control]) => [name, control[is(control)]]))); } catch { /* no storage: nothing outlives */ }
+    }
+    try {
+      for (const [name, value] of JSON.parse(sessionStorage.getItem(SHELF) ?? "[]")) if (kept[name]) kept[name][is(kept[name])] = value;
+    } catch { /* not ours, or of another version */ }
+
     const chosen = () => [...document.querySelectorAll("#choose input[name=run]:checked")].map((input) => input.value);
     const rows = () => [...document.querySelectorAll("#compared-table tbody tr")];
     // Few curves are told apart by their strokes too; of many, only every eighth has the same colour.
     const looks = (i, of) => (of > 12 ? { colour: COLOURS[i % COLOURS.length], dash: Math.floor(i / COLOURS.length) % 2 ? [6, 4] : [] } : lookOf(i));
 
-    const plot = new Plot(box, { height: 360, on: { zoom(from, to) { if (to > from) { zoom = [from, to]; reset.hidden = false; load(); } }, reset: whole } });
+    const plot = new Plot(box, { height: 360, on: { zoom(from, to, panning) { if (!(to > from)) return; zoom = [from, to]; reset.hidden = false; if (panning && latest) draw(); load(); }, reset: whole } });
     function whole() { zoom = null; reset.hidden = true; load(); }
 
     // Of several questions on their way, the last one's answer counts.
@@ -107,6 +118,10 @@
       const from = performance.now();
       plot.draw({ curves, axis: axis.value, logX: logX.value === "log", logY: y.value === "log", calm: calm.checked, window: zoom, head: (x) => `${axis.selectedOptions[0].textContent.replace("by ", "")} ${sayX(axis.value, x)}` });
       drawMs = performance.now() - from;
+      const fields = [["x", axis.value], ["log_x", logX.value === "log" ? "on" : ""], ["log_y", y.value === "log" ? "on" : ""], ["smoothing", smooth.value], ["by", group.value], ["metric", latest.metric ?? ""]];
+      if (zoom) fields.push(["from", String(zoom[0])], ["to", String(zoom[1])]);
+      if (calm.checked && plot.plot) { const [low, high] = plot.spanY(); fields.push(["low", String(low)], ["high", String(high)]); }
+      keepFields(pick("compare-state"), [...fields, ...chosen().map((run) => ["run", run])]);
       const words = notes(curves, { axis: axis.value, logX: logX.value === "log", logY: y.value === "log", calm: calm.checked }).join(" ");
       pick("compare-note").textContent = words;
       pick("compare-note").hidden = words === "";
@@ -181,8 +196,8 @@
     // Who filters wants to see what is found.
     on(pick("choose-q"), "input", () => { pick("choose-part").open = true; });
     on(pick("choose"), "change", () => { load(); });
-    for (const control of [metric, y, smooth, calm]) on(control, "change", load);
-    for (const control of [group, axis, logX]) on(control, "change", whole);
+    for (const control of [metric, y, smooth, calm]) on(control, "change", () => { keep(); load(); });
+    for (const control of [group, axis, logX]) on(control, "change", () => { keep(); whole(); });
     on(reset, "click", () => { whole(); box.focus(); });
     const change = () => pick("choose")?.dispatchEvent(new Event("change", { bubbles: true }));
     on(pick("choose-shown"), "click", () => { for (const row of document.querySelectorAll("#choose-rows [data-row]:not([hidden])")) row.querySelector("input").checked = true; change(); });

@@ -311,7 +311,7 @@
       const least = curve.min?.length ? curve.min : curve.raw ?? curve.line;
       for (let i = 0; i < curve.x.length; i++) {
         for (const [value, edge, way] of [[most[i], y1, 1], [least[i], y0, -1]]) {
-          if (value === null || value === undefined || (way > 0 ? value <= edge : value >= edge)) continue;
+          if (value === null || value === undefined || (this.state.logY && value <= 0) || (way > 0 ? value <= edge : value >= edge)) continue;
           const [x, y] = [px(curve.x[i]), way > 0 ? bbox.top + dpr : bbox.top + bbox.height - dpr];
           ctx.beginPath();
           ctx.moveTo(x, y); ctx.lineTo(x - r, y + way * 1.7 * r); ctx.lineTo(x + r, y + way * 1.7 * r);
@@ -397,5 +397,25 @@
     }
   }
 
-  window.curfewPlot = { Plot, COLOURS, lookOf, swatch };
+  // ---- "Save figure…": how a picture stands, in a hidden form, and what will be written, as it is chosen ----
+  const taken = new WeakMap();
+  function keepFields(form, fields) {
+    const now = JSON.stringify(fields);
+    if (taken.get(form) === now && form.childElementCount === fields.length) return;
+    taken.set(form, now);
+    form.replaceChildren(...fields.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })));
+  }
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest?.("#figure-form");
+    const preview = form?.querySelector("#figure-preview");
+    if (!preview) return;
+    const wanted = new URLSearchParams(new FormData(form));
+    wanted.set("format", "png"); // a drawing inside a page has no fonts
+    preview.hidden = false;
+    preview.src = `${preview.dataset.draws}?${wanted}`;
+  });
+  // There may be nothing to draw, of which the button tells why. Errors do not bubble.
+  document.addEventListener("error", (event) => { if (event.target.id === "figure-preview") event.target.hidden = true; }, true);
+
+  window.curfewPlot = { Plot, COLOURS, lookOf, swatch, keepFields };
 })();

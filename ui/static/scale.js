@@ -75,8 +75,12 @@
         if (at >= min && at <= max) marks.push(at);
       }
     }
-    // Within less than a decade's step there may be none.
-    return marks.length > 1 ? marks : [min, Math.sqrt(min * max), max].map((at) => Number(at.toPrecision(2))).filter((at) => at >= min && at <= max);
+    if (marks.length > 2) return marks;
+    // Within less than a decade a log scale is all but even: round numbers as on an even one.
+    const rough = (max - min) / 5;
+    const step = [1, 2, 5, 10].map((k) => k * 10 ** Math.floor(Math.log10(rough))).find((k) => k >= rough);
+    const first = Math.ceil(min / step - 1e-9);
+    return Array.from({ length: Math.max(0, Math.floor(max / step + 1e-9) - first + 1) }, (_, n) => Number(((first + n) * step).toPrecision(12))).filter((at) => at > 0);
   }
 
   // ---- Places in sorted columns ----

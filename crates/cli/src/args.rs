@@ -532,8 +532,9 @@ pub(crate) struct AccountAdd {
 /// A figure for a paper.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Figure {
-    /// Its id or name
-    pub(crate) id: String,
+    /// Its id or name; several runs share one figure
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
     /// The file to write: .svg, .png or .pdf
     #[arg(long, short)]
     pub(crate) output: PathBuf,

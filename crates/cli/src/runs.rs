@@ -229,14 +229,19 @@ pub(crate) async fn run(verb: RunVerb, json: bool) -> Result<Exit, Failed> {
             crate::export::export(&engine.home().series(&id), &id, &output, &metric, json)
         }
         RunVerb::Figure(wanted) => {
-            let id = engine.find_run(&wanted.id).await?;
-            let view = engine.run(&cx, &id).await?;
-            let dir = engine.home().series(&id);
+            let mut runs = Vec::new();
+            for id in &wanted.ids {
+                let id = engine.find_run(id).await?;
+                runs.push((engine.home().series(&id), engine.run(&cx, &id).await?.spec));
+            }
             let options = figure_options(&wanted, cx.clock().zone());
-            curfew_figures::run_figure(&dir, &view.spec, &wanted.output, &options)?;
+            let of: Vec<_> = runs.iter().map(|(dir, spec)| (dir.as_path(), spec)).collect();
+            curfew_figures::run_figure(&of, &wanted.output, &options)?;
             note(format!("Wrote {}.", wanted.output.display()));
             if json {
-                print_json(&serde_json::json!({ "id": id, "file": wanted.output }));
+                // One run's id as ever; of several, all of them.
+                let ids: Vec<&str> = runs.iter().map(|(_, spec)| spec.id.as_str()).collect();
+                print_json(&serde_json::json!({ "id": ids[0], "ids": ids, "file": wanted.output }));
             }
             Ok(Exit::Done)
         }

@@ -62,7 +62,7 @@ fn main() {
     let room = tempfile::tempdir().expect("a temporary folder");
     let draw = |dir: &Path, file: &str, spec: &RunSpec, options: &FigureOptions| {
         for format in [Format::Svg, Format::Png, Format::Pdf] {
-            let bytes = run_figure_bytes(dir, spec, format, options).expect(file);
+            let bytes = run_figure_bytes(&[(dir, spec)], format, options).expect(file);
             std::fs::write(out.join(format!("{file}.{}", format.extension())), bytes).expect("room on disk");
         }
     };

@@ -34,7 +34,7 @@ pub struct RunCurves {
 }
 
 /// More lines than this nobody can tell apart, and a figure takes long to draw.
-const MOST_CURVES: usize = 200;
+pub(crate) const MOST_CURVES: usize = 200;
 
 impl RunCurves {
     /// Reads what `options` ask for from a run's series.
@@ -72,12 +72,46 @@ impl RunCurves {
             let label =
                 metric.rank.map_or_else(|| metric.name.clone(), |rank| format!("{} (rank {rank})", metric.name));
             let view = reader.view(metric.id, &window).map_err(unreadable)?;
-            curves.push(Curve { metric: metric.name.clone(), label, view });
+            curves.push(Curve { metric: metric.name.clone(), label, view: one_a_place(view) });
         }
         let points = chosen.iter().map(|metric| metric.count).sum();
         let first_ms = chosen.iter().map(|metric| metric.first_time_ms).min().unwrap_or_default();
         Ok(Self { curves, axis, points, first_ms })
     }
+}
+
+/// A view in which nothing shares a place with its neighbour, so that no line goes straight up: what arrived in one piece
+/// of the log, or was printed for one step, is one bucket there.
+#[must_use]
+pub fn one_a_place(mut view: View) -> View {
+    let before = view.buckets.len();
+    view.buckets = merged(view.buckets);
+    view.overridden = merged(view.overridden);
+    view.exact &= view.buckets.len() == before;
+    view
+}
+
+fn merged(buckets: Vec<Bucket>) -> Vec<Bucket> {
+    let mut merged: Vec<Bucket> = Vec::with_capacity(buckets.len());
+    for next in buckets {
+        let Some(last) = merged.last_mut().filter(|l| l.x.total_cmp(&next.x).is_eq() && l.attempt == next.attempt)
+        else {
+            merged.push(next);
+            continue;
+        };
+        let finite = |b: &Bucket| (b.count - b.nan - b.infinite) as f64;
+        let (old, new) = (finite(last), finite(&next));
+        if new > 0.0 {
+            let mean = if old > 0.0 { last.mean + (next.mean - last.mean) * (new / (old + new)) } else { next.mean };
+            last.mean = mean;
+            (last.min, last.max) = (last.min.min(next.min), last.max.max(next.max));
+        }
+        last.last = next.last;
+        last.count += next.count;
+        last.nan += next.nan;
+        last.infinite += next.infinite;
+    }
+    merged
 }
 
 fn unreadable(error: SeriesError) -> Error {
@@ -269,6 +303,17 @@ pub(crate) mod tests {
         check(&["test-logloss", "train-logloss"], &["train-logloss", "test-logloss"]);
         check(&["lr", "throughput", "val_f1"], &["val_f1"]);
         check(&["lr"], &["lr"]);
+    }
+
+    #[test]
+    fn what_shares_a_place_is_one_bucket() {
+        let drawn = curve("loss", &[(0.0, 1.0), (1.0, 4.0), (1.0, f64::NAN), (1.0, 2.0), (2.0, 1.0)]);
+        let view = one_a_place(drawn.view);
+        let seen: Vec<_> = view.buckets.iter().map(|b| (b.x, b.min, b.mean, b.max, b.count, b.nan)).collect();
+        assert_eq!(seen, [(0.0, 1.0, 1.0, 1.0, 1, 0), (1.0, 2.0, 3.0, 4.0, 3, 1), (2.0, 1.0, 1.0, 1.0, 1, 0)]);
+        assert!(!view.exact);
+        let apart = curve("loss", &[(0.0, 1.0), (1.0, 2.0)]).view;
+        assert_eq!(one_a_place(apart.clone()), apart);
     }
 
     #[test]

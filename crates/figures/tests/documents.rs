@@ -67,7 +67,7 @@ fn run() -> tempfile::TempDir {
 }
 
 fn draw(room: &Path, format: Format, options: &FigureOptions) -> Vec<u8> {
-    run_figure_bytes(room, &spec(room), format, options).unwrap()
+    run_figure_bytes(&[(room, &spec(room))], format, options).unwrap()
 }
 
 fn texts(svg: &str) -> Vec<String> {
@@ -182,7 +182,7 @@ fn what_cannot_be_drawn_is_said() {
     let check = |dir: &Path, file: &str, options: &FigureOptions, kind, field: Option<&str>| {
         let format = Format::of(Path::new(file));
         let error = match format {
-            Ok(format) => run_figure_bytes(dir, &spec(dir), format, options).unwrap_err(),
+            Ok(format) => run_figure_bytes(&[(dir, &spec(dir))], format, options).unwrap_err(),
             Err(error) => error,
         };
         assert_eq!((error.kind(), error.field()), (kind, field), "{error}");
@@ -231,13 +231,37 @@ fn odd_series_are_drawn_all_the_same() {
 }
 
 #[test]
+fn several_runs_share_a_figure() {
+    let (one, other, empty) = (run(), run(), tempfile::tempdir().unwrap());
+    let called = |id: &str, name: &str| RunSpec { id: id.parse().unwrap(), name: name.into(), ..spec(one.path()) };
+    let draw = |runs: &[(&Path, &RunSpec)], metric: &str| {
+        let options =
+            FigureOptions { metrics: vec![metric.into()], width_mm: DOUBLE_COLUMN_MM, ..FigureOptions::default() };
+        run_figure_bytes(runs, Format::Svg, &options).map(|svg| texts(&String::from_utf8(svg).unwrap()))
+    };
+    let (a, b, c) = (called("a-1", "fast"), called("b-2", "slow"), called("c-3", "silent"));
+    // What has printed nothing is left out.
+    let runs = [(one.path(), &a), (other.path(), &b), (empty.path(), &c)];
+    let said = draw(&runs, "loss").unwrap();
+    assert!(["fast", "slow"].iter().all(|name| said.contains(&(*name).to_owned())), "{said:?}");
+    assert!(said.iter().any(|text| text.starts_with("Runs a-1, b-2, 240 points.")), "{said:?}");
+    // A name that two have tells nothing.
+    let twin = called("b-2", "fast");
+    let said = draw(&[(one.path(), &a), (other.path(), &twin)], "loss").unwrap();
+    assert!(["a-1", "b-2"].iter().all(|id| said.contains(&(*id).to_owned())), "{said:?}");
+    assert_eq!(draw(&runs, "f1").unwrap_err().kind(), ErrorKind::NotFound, "the last one's reason");
+    assert_eq!(draw(&[], "loss").unwrap_err().field(), Some("run"));
+}
+
+#[test]
 fn a_figure_replaces_a_file_whole() {
     let room = run();
     let output = room.path().join("loss.pdf");
     std::fs::write(&output, "before").unwrap();
-    run_figure(room.path(), &spec(room.path()), &output, &FigureOptions::default()).unwrap();
+    run_figure(&[(room.path(), &spec(room.path()))], &output, &FigureOptions::default()).unwrap();
     assert!(std::fs::read(&output).unwrap().starts_with(b"%PDF-"));
-    let error = run_figure(&room.path().join("nowhere"), &spec(room.path()), &output, &FigureOptions::default()).unwrap_err();
+    let error = run_figure(&[(&room.path().join("nowhere"), &spec(room.path()))], &output, &FigureOptions::default())
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(std::fs::read(&output).unwrap().starts_with(b"%PDF-"), "a failure leaves what was there");
 }

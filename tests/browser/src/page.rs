@@ -359,6 +359,8 @@ impl Page {
     /// With what it found and where.
     pub async fn axe(&self) {
         self.settled().await;
+        // A button that fades from one colour to another has neither's contrast.
+        self.until("return document.getAnimations().every((one) => one.playState !== 'running')").await;
         let source = std::fs::read_to_string(
             PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../ui/node_modules/axe-core/axe.min.js"),
         )

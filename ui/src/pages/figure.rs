@@ -7,8 +7,8 @@ use askama::Template;
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "figure.html")]
 pub struct SaveFigure {
-    /// The run.
-    pub id: String,
+    /// Where it is drawn, root-relative: of a run, or of runs that are compared.
+    pub at: String,
     /// Does the host ask where to save? Where not, it is a download.
     pub can_save: bool,
     /// How the chart stands, as an encoded form: names from outside go through it unharmed.

@@ -17,7 +17,7 @@ use curfew_core::{RunId, say};
 const MOST: usize = 200;
 
 /// The runs named, each once, in their order. What is no id names no run.
-fn chosen(query: &Fields) -> Vec<RunId> {
+pub(crate) fn chosen(query: &Fields) -> Vec<RunId> {
     let mut ids: Vec<RunId> = Vec::new();
     for id in query.all("run").filter_map(|text| text.parse().ok()) {
         if !ids.contains(&id) && ids.len() < MOST {

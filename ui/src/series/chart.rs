@@ -221,11 +221,7 @@ pub(crate) async fn panels(
 
 /// One metric as asked for.
 pub(crate) fn curve_of(reader: &Reader, metric: &Metric, ask: &Ask) -> curfew_series::Result<Curve> {
-    let mut view = reader.view(metric.id, &ask.window())?;
-    let before = view.buckets.len();
-    view.buckets = merged(std::mem::take(&mut view.buckets));
-    view.overridden = merged(std::mem::take(&mut view.overridden));
-    view.exact &= view.buckets.len() == before;
+    let view = curfew_figures::one_a_place(reader.view(metric.id, &ask.window())?);
     let mut curve = curve(&view, ask);
     curve.key = key(metric);
     curve.split = match family(&metric.name).1 {
@@ -236,30 +232,6 @@ pub(crate) fn curve_of(reader: &Reader, metric: &Metric, ask: &Ask) -> curfew_se
     curve.trend = curfew_series::trend::trend(&view.buckets.iter().map(|b| b.mean).collect::<Vec<_>>());
     (curve.count, curve.last, curve.best) = (metric.count, Some(metric.last).filter(|v| v.is_finite()), metric.best);
     Ok(curve)
-}
-
-/// Points that arrived in one piece of the log, or were printed for one step, share a place: they are one bucket there.
-fn merged(buckets: Vec<Bucket>) -> Vec<Bucket> {
-    let mut merged: Vec<Bucket> = Vec::with_capacity(buckets.len());
-    for next in buckets {
-        let Some(last) = merged.last_mut().filter(|l| l.x.total_cmp(&next.x).is_eq() && l.attempt == next.attempt)
-        else {
-            merged.push(next);
-            continue;
-        };
-        let finite = |b: &Bucket| (b.count - b.nan - b.infinite) as f64;
-        let (old, new) = (finite(last), finite(&next));
-        if new > 0.0 {
-            let mean = if old > 0.0 { last.mean + (next.mean - last.mean) * (new / (old + new)) } else { next.mean };
-            last.mean = mean;
-            (last.min, last.max) = (last.min.min(next.min), last.max.max(next.max));
-        }
-        last.last = next.last;
-        last.count += next.count;
-        last.nan += next.nan;
-        last.infinite += next.infinite;
-    }
-    merged
 }
 
 /// Seven digits: more than a screen shows, and half as much to send.

@@ -5,6 +5,7 @@ use crate::pages::parts::{Name, Price, number};
 use crate::pages::run::{MetricRow, Run as Page, Stat, Upload};
 use crate::pages::shell::Shell;
 use curfew_core::curfew::Enforcer;
+use curfew_core::machine::Purchase;
 use curfew_core::{Cost, HourlyRate, Progress, say};
 use curfew_engine::RunView;
 use curfew_series::trend::trend;
@@ -47,7 +48,7 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
         id: spec.id.to_string(),
         name: Name::from(&spec.name),
         tag: status.state.into(),
-        place: Name::from(&run.place),
+        place: place(run),
         started: Name(format!("{word} {} by {}", when(began, &now), spec.owner)),
         detail: Name(detail),
         upload,
@@ -72,6 +73,15 @@ pub fn run(shell: Shell, run: &RunView, metrics: Vec<MetricRow>) -> Page {
         usd_per_hour: status.rate.amount().and_then(|HourlyRate(m)| m.amount().to_f64()).map(|usd| usd.to_string()),
         shell,
     }
+}
+
+/// "AWS ml.g5.xlarge, spot · eu-west-1": what is paid for, as far as it was asked for.
+fn place(run: &RunView) -> Name {
+    let asked = &run.spec.machine;
+    let Some(machine) = &asked.machine else { return Name::from(&run.place) };
+    let bought = if asked.purchase == Purchase::Spot { ", spot" } else { "" };
+    let region = asked.region.as_ref().map_or_else(String::new, |region| format!(" · {region}"));
+    Name(format!("{} {machine}{bought}{region}", curfew_catalog::cloud_title(asked.cloud.as_str())))
 }
 
 fn upload(progress: &Progress) -> Upload {
@@ -128,10 +138,6 @@ pub fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
         let label = [vec!["done, about".to_owned()], finish.says(now)].concat().join(" · ");
         stats.push(stat("done", say::when(finish.at, now), label));
     }
-    if let Some(started) = status.started {
-        let took = status.ended.unwrap_or(now.timestamp()).duration_since(started);
-        stats.push(stat("took", say::duration(took), if going { "so far" } else { "took" }.into()));
-    }
     if let Some(ended) = status.ended {
         stats.push(stat("ended", say::when(ended, now), "ended".into()));
     }
@@ -141,6 +147,10 @@ pub fn stats(run: &RunView, now: &Zoned) -> Vec<Stat> {
             other => other.to_string(),
         };
         stats.push(stat("curfew", say::when(curfew.at, now), format!("curfew · {enforcer}")));
+    }
+    if let Some(started) = status.started {
+        let took = status.ended.unwrap_or(now.timestamp()).duration_since(started);
+        stats.push(stat("took", say::duration(took), if going { "at work" } else { "took" }.into()));
     }
     if let Some(code) = status.exit_code.filter(|c| !going && *c != 0) {
         stats.push(stat("exit", code.to_string(), "exit code".into()));

@@ -137,7 +137,7 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
     add("figure", &|| {
         let state = "x=step&metric=loss&metric=val_loss&smoothing=0.6".to_owned();
         let says = "loss, val_loss by step, smoothed 0.6, as in the chart.".into();
-        Html::of(&SaveFigure { id: "iris-7f3a".into(), can_save: false, state, says, told: vec![] })
+        Html::of(&SaveFigure { at: "/runs/iris-7f3a/figure".into(), can_save: false, state, says, told: vec![] })
     });
     add("export", &|| {
         let says = "All 1,860 points of 3 metrics: nothing is sampled or cut.".into();

@@ -192,7 +192,9 @@ async fn axes_smoothing_and_what_is_saved() {
     page.click("Save figure…").await;
     page.see("acc by step, smoothed 0.9, y logarithmic").await;
     let drawn = |width: u32| {
-        format!("const image = document.getElementById('figure-preview'); return image.complete && image.naturalWidth > {width}")
+        format!(
+            "const image = document.getElementById('figure-preview'); return image.complete && image.naturalWidth > {width}"
+        )
     };
     page.until(&drawn(1000)).await;
     page.choose("Width", "two columns (183 mm)").await;

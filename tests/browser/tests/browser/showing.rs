@@ -23,7 +23,8 @@ async fn what_a_picture_leaves_out_is_said_beside_it() {
     page.see("Few values, as far as 1,000,000, flatten the rest: tick “outliers out of scale”.").await;
 
     // Smoothed with the spike, the line is pulled up for long; out of scale it takes no part.
-    let after = "const c = document.getElementById('chart').curfew.curves()[0]; const y = c.line[c.x.indexOf(105)]; return";
+    let after =
+        "const c = document.getElementById('chart').curfew.curves()[0]; const y = c.line[c.x.indexOf(105)]; return";
     page.choose("Smoothing", "smooth 0.99").await;
     page.until(&format!("{after} y > 100")).await;
     page.click("outliers out of scale").await;
@@ -34,7 +35,6 @@ async fn what_a_picture_leaves_out_is_said_beside_it() {
     drag(&page, "#chart", 0.5, 0.75).await;
     page.until(&format!("return {ZOOM} !== null")).await;
     let width = page.js(&format!("window.zoomed = {ZOOM}; return zoomed[1] - zoomed[0]")).await.as_f64().unwrap();
-    page.client().find(fantoccini::Locator::Css("#chart .u-over")).await.unwrap();
     shift_drag(&page).await;
     page.until(&format!("return {ZOOM}[0] > zoomed[0] + 5")).await;
     let now = page.js(&format!("return {ZOOM}[1] - {ZOOM}[0]")).await.as_f64().unwrap();
@@ -48,7 +48,10 @@ async fn what_a_picture_leaves_out_is_said_beside_it() {
     page.choose("Scale across", "log x").await;
     page.see("A log scale begins above zero: the first step is not drawn.").await;
     // Told apart by their strokes too.
-    page.until("const [a, b] = document.getElementById('chart').curfew.curves(); return a.dash.join() !== b.dash.join()").await;
+    page.until(
+        "const [a, b] = document.getElementById('chart').curfew.curves(); return a.dash.join() !== b.dash.join()",
+    )
+    .await;
     let says = page.js("return document.getElementById('chart-says').textContent").await;
     assert!(says.as_str().unwrap().contains("1 not finite"), "{says}");
     page.axe().await;
@@ -58,7 +61,9 @@ async fn what_a_picture_leaves_out_is_said_beside_it() {
 
 /// Half a picture's width to the left, which moves what is seen to the right.
 async fn shift_drag(page: &curfew_browser_tests::Page) {
-    use fantoccini::actions::{InputSource as _, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
+    use fantoccini::actions::{
+        InputSource as _, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction,
+    };
     use std::time::Duration;
     let element = page.css("#chart .u-over").await;
     let to = |x: f64| PointerAction::MoveToElement {
@@ -97,7 +102,10 @@ async fn a_run_that_prints_epochs_alone_is_drawn_by_them() {
     page.open(&format!("/runs/{run}")).await;
     let chart = "document.getElementById('chart').curfew";
     let span = |axis: &str, from: u32| {
-        format!("return document.getElementById('chart-x').value === '{axis}' && {chart}.spanX().join() === '{from},{}'", from + 29)
+        format!(
+            "return document.getElementById('chart-x').value === '{axis}' && {chart}.spanX().join() === '{from},{}'",
+            from + 29
+        )
     };
     page.until(&span("epoch", 1)).await;
     page.until(&format!("return {chart}.metrics().join() === 'train_loss,eval_loss'")).await;
@@ -179,9 +187,27 @@ async fn runs_are_picked_in_their_list() {
     page.see("Compare 2…").await;
     page.axe().await;
     page.click("Compare 2…").await;
-    page.until("return location.pathname === '/compare' && document.querySelectorAll('[data-compared]').length === 2").await;
-    let shown = page.js("return [...document.querySelectorAll('[data-compared]')].map((row) => row.dataset.compared).sort()").await;
+    page.until("return location.pathname === '/compare' && document.querySelectorAll('[data-compared]').length === 2")
+        .await;
+    let shown = page
+        .js("return [...document.querySelectorAll('[data-compared]')].map((row) => row.dataset.compared).sort()")
+        .await;
     assert_eq!(shown, serde_json::json!([runs[0], runs[1]]));
+    page.click("Save figure…").await;
+    page.see("2 runs: loss by step, smoothed 0.6").await;
+    page.until(
+        "const image = document.getElementById('figure-preview'); return image.complete && image.naturalWidth > 1000",
+    )
+    .await;
+    page.axe().await;
+    let saved = "const form = document.getElementById('figure-form');
+        const answer = await fetch(form.action + '?' + new URLSearchParams(new FormData(form)));
+        const text = await answer.text();
+        return [answer.status, text.includes('apple') && text.includes('pear') && !text.includes('plum')];";
+    let saved = page.js(&format!("return (async () => {{ {saved} }})()")).await;
+    assert_eq!(saved, serde_json::json!([200, true]));
+    page.shot("compare-save-figure").await;
+    page.click("Close").await;
     // The list of all runs stands back, until it is looked through.
     page.until("return !document.getElementById('choose-part').open").await;
     page.fill("Filter runs", "plum").await;
