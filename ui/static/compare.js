@@ -16,6 +16,8 @@
     link.href = ticked.size ? `/compare?${[...ticked].map((id) => `run=${encodeURIComponent(id)}`).join("&")}` : "/compare";
     const says = ticked.size ? `Compare ${ticked.size}…` : "Compare…";
     if (link.textContent !== says) link.textContent = says;
+    // At hand wherever in a long list the last tick was.
+    link.classList.toggle("floats", ticked.size > 0);
   }
   document.addEventListener("change", (event) => {
     if (!event.target.matches?.("[data-compares]")) return;

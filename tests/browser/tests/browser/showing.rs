@@ -193,6 +193,14 @@ async fn runs_are_picked_in_their_list() {
         .js("return [...document.querySelectorAll('[data-compared]')].map((row) => row.dataset.compared).sort()")
         .await;
     assert_eq!(shown, serde_json::json!([runs[0], runs[1]]));
+    // A long table scrolls in its frame and makes the page no longer.
+    page.until(
+        "const row = document.querySelector('[data-compared]'); for (let n = 0; n < 200; n++) row.after(row.cloneNode(true));
+        const end = document.getElementById('parallel-part').parentElement.getBoundingClientRect().bottom;
+        return document.documentElement.scrollHeight <= Math.max(innerHeight, end + scrollY + 60)",
+    )
+    .await;
+    page.open(&page.path().await).await;
     page.click("Save figure…").await;
     page.see("2 runs: loss by step, smoothed 0.6").await;
     page.until(
