@@ -10,8 +10,8 @@ each rule stand there. A line is handled as text with one character a byte (Lati
 import re
 import struct
 
-from curfew_scan import Line, Scanner, Table
-from curfew_words import METRIC, MOST_NAMES, MOST_RANKS, MOST_WORDS, SPLITS, Lines, Prefix, classify, number
+from curfew_scan import EDGE, Boxed, Line, Scanner, Table
+from curfew_words import METRIC, MOST_NAMES, MOST_RANKS, MOST_WORDS, Lines, Prefix, classify, is_held_out, number
 
 
 def whole(value):
@@ -32,7 +32,7 @@ class Context:
         self.step = self.step_epoch = self.per_loop = None
         self.printed_step = self.stride = self.base = 0
         self.bases, self.counts_within, self.step_since_epoch, self.aside = {}, False, False, False
-        self.bar_values = None
+        self.bar_values = self.tally = None
 
     def place(self, line):
         """(step, epoch, whether the line is of another loop than the training's)"""
@@ -42,13 +42,21 @@ class Context:
             if line.bar and not line.pairs:
                 return self.step, self.epoch, False
             self.see_step(*line.step, line.bar)
+            self.tally = None
+        elif line.tally and line.pairs and line.epoch is None and (self.step is None or self.tally == line.tally[0]):
+            self.tally = line.tally[0]
+            self.see_step(line.tally[1], None, False)
         epoch = self.epoch
         if line.bar and not self.aside and epoch is not None and line.step[1] and epoch == epoch // 1:
             done = line.step[0] / line.step[1]
             at = (epoch if self.first_epoch == 0 else epoch - 1) + done
             # Away from zero at halves, as Rust rounds.
             epoch = float((at * 1e6 + 0.5) // 1) / 1e6
-        return self.step, epoch, line.bar and self.aside
+        aside = (line.bar or line.starred) and self.aside
+        if aside and self.first_epoch == 0:
+            # What is measured after an epoch stands at its end, where its last step stands.
+            epoch += 1
+        return self.step, epoch, aside
 
     def see_epoch(self, value, total):
         if self.epoch != value:
@@ -148,7 +156,8 @@ class Recogniser:
         merges = said.get("merge", {})
         self.merge = {name: into for into in sorted(merges, reverse=True) for name in merges[into]}
         self.keep = {name.encode().decode("latin-1") for name in said.get("keep", [])}
-        self.lines, self.table, self.skip_next = Lines(), Table(), False
+        self.lines, self.table, self.skip_next, self.boxed = Lines(), Table(), False, Boxed()
+        self.decimal_comma, self.at = False, (None, None, None)  # where the last line stood: rank, step, epoch
         self.classes, self.names, self.names_dropped = {}, {}, 0
         self.contexts = {None: Context()}
 
@@ -161,6 +170,8 @@ class Recogniser:
         """Reads a last line that has no end, once the run is over."""
         for text in self.lines.finish():
             yield from self._read(text)
+        if self.boxed.rows:
+            yield from self._end_box(Prefix(""), "")
         for known in self.names.values():
             if known.last_shown:
                 yield from known.give(*known.last_shown)
@@ -179,11 +190,36 @@ class Recogniser:
         return None if name in self.hide else name
 
     def _read(self, text):
+        yield from self._recognise(text)
+        # Searched in the whole line: SageMaker's own definitions for XGBoost start at the round.
+        for name, regex in self.define:
+            found = regex.search(text.encode("latin-1"))
+            if found:
+                group = found.group(1) if regex.groups and found.group(1) is not None else found.group()
+                value = number(group.decode("latin-1").strip(" \t\n\r\x0c"), 0)
+                if value:
+                    yield (name, *self.at, value[0])
+
+    def _end_box(self, before, text):
+        line = Line()
+        self.boxed.end(line, self._class_of)
+        return self._give(text, Prefix(""), line, line.settle(before))
+
+    def _recognise(self, text):
         if self.skip_next:
             self.skip_next = False
             return
         before = Prefix(text)
         text = text[before.end :]
+        if text[:1] == "|" and self.boxed.see_row(text):
+            return
+        if self.boxed.rows:
+            yield from self._end_box(before, text)
+            if EDGE.match(text.strip(" \t\n\r\x0c")):
+                return
+        if text.lstrip(" \t\n\r\x0c").startswith("Trial "):
+            # Optuna says the best value so far once more.
+            text = text.rpartition(". Best is trial ")[0] or text
         if is_aside(text):
             self.skip_next = text.endswith(("teration is:", "teration:"))
             return
@@ -192,27 +228,24 @@ class Recogniser:
         line = Line()
         if not self.table.see_row(text, line):
             line = Line()
-            Scanner(text, line, self._class_of).run()
-        rank = line.settle(before)
+            Scanner(text, line, self._class_of, self).run()
+        line.starred = text.lstrip(" \t\n\r\x0c").startswith("* ")
+        yield from self._give(text, before, line, line.settle(before))
+
+    def _give(self, text, before, line, rank):
         if rank not in self.contexts:
             if len(self.contexts) < MOST_RANKS:
                 self.contexts[rank] = Context()
         context = self.contexts.get(rank) or self.contexts[None]
         step, epoch, aside = context.place(line)
-        for name, regex in self.define:
-            found = regex.search(text.encode("latin-1"))
-            if found:
-                group = found.group(1) if regex.groups and found.group(1) is not None else found.group()
-                value = number(group.decode("latin-1").strip(" \t\n\r\x0c"), 0)
-                if value:
-                    yield name, rank, step, epoch, value[0]
+        self.at = rank, step, epoch
         if not self.recognises or not line.pairs or (line.bar and context.is_repeated(text, line)):
             return
         told = line.step is not None or line.epoch is not None or any(means == METRIC for _, means, _ in line.pairs)
         # In a bar that names its epoch: whether it is full.
-        full = whole(line.step[0]) == line.step[1] if line.bar and line.epoch is not None else None
+        full = whole(line.step[0]) == line.step[1] if line.bar and line.epoch is not None and not aside else None
         for name, means, value in line.pairs:
-            name = "evaluate " + name if aside else name
+            name = "evaluate " + name if aside and not is_held_out(name) else name
             if not (before.round is not None and name == "best"):
                 yield from self._take(name, means, (value, rank, step, epoch), told, line.bar, full)
 
@@ -233,15 +266,10 @@ class Recogniser:
             yield from known.give(*shown)
 
 
-def is_held_out(name):
-    """Whether a name says that its values are of data held out from training."""
-    return any(word in SPLITS and not word.startswith("train") for word in re.split("[^a-z0-9]+", name.lower()))
-
-
 def is_aside(text):
     """Lines that look like results and are not."""
     return (
-        text.startswith(("[LightGBM]", "Namespace(", "Early stopping, best iteration is:"))
+        text.startswith(("[LightGBM]", "Namespace(", "Early stopping, best iteration is:", "wandb: "))
         or text.startswith("Did not meet early stopping. Best iteration is:")
         or text == "Best iteration:"
     )

@@ -6,8 +6,8 @@ Part of `curfew_recognise.py`, which says what holds for all of it.
 import re
 
 from curfew_words import (
-    EPOCH, FILLERS, LONGEST_NAME, METRIC, MOST_COLUMNS, NO_UNIT, NOT_A_NUMBER, PERCENT, QUALIFIERS, RANK, SPLITS, STEP,
-    UNKNOWN, classify, lower, number, unit,
+    EPOCH, FILLERS, LONGEST_NAME, METRIC, MOST_COLUMNS, NO_UNIT, NOT_A_NUMBER, PERCENT, QUALIFIERS, RANK, SETTING,
+    SETTINGS_IN, SPLITS, STEP, TALLY, UNKNOWN, classify, is_held_out, lower, number, unit,
 )  # fmt: skip
 
 IN_NAME = re.compile("[A-Za-z0-9_/.@\\-%#+'\x80-\xc1\xc3-\xe1\xe3-\xee\xf0-\xf4]*")
@@ -16,21 +16,32 @@ SPACES = re.compile(" *")
 BLANKS = re.compile("[ \t]*")
 WRAPPER = re.compile(r"[A-Za-z0-9.]{1,20}(?=\()")
 WRAPPERS = ("tensor", "array", "float64", "float32", "float16", "float", "bfloat16", "scalar")
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+)(,\d+)(?![,.]?\d)", re.A)
+BAR_AHEAD = re.compile(r" *(?:\([^)]{0,7}\) *)?\[ *\d+/", re.A)
+STEP_AHEAD = re.compile(r"\]\[\d", re.A)
+BAR_BEHIND = re.compile(r":[ \t\n\r\x0c]*\d+%", re.A)
+EPOCH_OF = re.compile(r"\d+/(\d+)$", re.A)
+DONE_OF = re.compile(r"(?<![^ |[])(\d+)/(\d+)(?![^ |[])", re.A)
+BOX_NAME = re.compile("[A-Za-z_][^:=]*$")
+EDGE = re.compile(r"[-+|=:]{5,}$")
 SET_WORDS = ("set", "dataset", "metrics", "results", "step", "phase", "epoch")
 
 
 class Line:
     """What one line says."""
 
-    __slots__ = ("pairs", "step", "bar", "epoch", "rank", "scopes")
+    __slots__ = ("pairs", "step", "bar", "epoch", "rank", "scopes", "tally", "starred")
 
     def __init__(self):
         self.pairs, self.scopes = [], []  # (name, class, value)
         self.step = self.epoch = None  # (value, total)
+        self.tally, self.starred = None, False  # (name, value)
         self.bar, self.rank = False, None
 
     def settle(self, before):
         rank = before.rank if before.rank is not None else self.rank
+        if before.place and self.step is None and self.epoch is None and self.pairs:
+            self.epoch, self.step = (float(before.place[0]), None), (float(before.place[1]), None)
         if before.round is not None:
             self.step, self.bar = (float(before.round), None), False
         elif before.numbered is not None:
@@ -44,8 +55,8 @@ class Line:
 class Scanner:
     """Reads the pairs, step, epoch and rank of one line."""
 
-    def __init__(self, text, line, class_of):
-        self.text, self.line, self.class_of = text, line, class_of
+    def __init__(self, text, line, class_of, habits):
+        self.text, self.line, self.class_of, self.habits = text, line, class_of, habits
         self.words, self.end, self.label = [], 0, ""  # starts of the last three words
 
     def run(self):
@@ -124,6 +135,8 @@ class Scanner:
         sign = self.at(after)
         if sign and sign in ":=":
             return self.separator(after)
+        if sign == "\xef" and text.startswith(("\xef\xbc\x9a", "\xef\xbc\x9d"), after):
+            return self.separator(after + 2)
         if sign and after > end and sign in "0123456789-+.[(#nNiI":
             return self.space_value(after)
         return end
@@ -143,7 +156,9 @@ class Scanner:
             return then + 1
         start, bracketed = self.wrapped(then)
         found = number(text, start)
-        if found and (not bracketed or self.at(self.spaces(found[2])) == "]"):
+        if found and not bracketed:
+            return self.value(self.with_decimal_comma(start, found), True)
+        if found and self.at(self.spaces(found[2])) == "]":
             return self.value(found, True)
         self.take_label()
         self.words = []
@@ -162,10 +177,12 @@ class Scanner:
 
     def space_value(self, at):
         kind = self.class_of(self.text[self.words[-1] : self.end])
-        counted = kind in (STEP, EPOCH)
-        if not counted and kind not in (METRIC, RANK):
+        counted = kind in (STEP, EPOCH, TALLY)
+        if not counted and kind not in (METRIC, SETTING, RANK):
             return self.end
-        found = number(self.text, at + (counted and self.at(at) in ("[", "(", "#")))
+        if counted and self.at(at) in ("[", "(", "#"):
+            at = self.spaces(at + 1)
+        found = number(self.text, at)
         return self.value(found, False) if found else self.end
 
     def value(self, found, separated):
@@ -174,11 +191,35 @@ class Scanner:
             self.words = []
             return self.skip_token(end)
         total, end = self.total(end) if kind == NO_UNIT else (None, end)
+        if separated and self.is_epoch_of_label(found, end):
+            self.take_label()
+            self.line.epoch = self.line.epoch or (found[0], total)
+            self.words = []
+            return end
         first = self.first(separated)
         if first is not None:
             self.keep(self.text[first : self.end], found, kind, total)
         self.words = []
         return end
+
+    def with_decimal_comma(self, start, found):
+        said = DECIMAL_COMMA.match(self.text, start)
+        if not said:
+            return found
+        thousands = found[2] > said.end(1)
+        if thousands and not (self.habits.decimal_comma and found[2] == said.end(2)):
+            return found
+        first = self.first(True)
+        if first is None or self.class_of(self.text[first : self.end]) not in (METRIC, SETTING, UNKNOWN):
+            return found
+        self.habits.decimal_comma = True
+        value, count, end = number(self.text[start : start + 64].replace(",", ".", 1), 0)
+        return value, count, start + end
+
+    def is_epoch_of_label(self, found, end):
+        if len(self.words) != 1 or found[1] is None or lower(self.text[self.words[0] : self.end]) not in SPLITS:
+            return False
+        return bool(BAR_AHEAD.match(self.text, end))
 
     def total(self, end):
         at = self.spaces(end)
@@ -210,7 +251,11 @@ class Scanner:
     def keep(self, name, found, kind, total):
         line, (value, count, _) = self.line, found
         means = self.class_of(name)
-        if means == STEP and kind == NO_UNIT:
+        inner = data_in_brackets(name) if means in (STEP, EPOCH) else ""
+        if means == STEP and inner and is_held_out(inner):
+            self.label = inner  # Iter(val) counts the steps of an evaluation
+        elif means == STEP and kind == NO_UNIT:
+            self.label = inner or self.label
             if line.step is None and (count is not None or value == value // 1):
                 line.step = (float(count) if count is not None else value, total)
         elif means == EPOCH and kind == NO_UNIT and 0 <= value < float("inf"):
@@ -219,10 +264,17 @@ class Scanner:
             first = name.split(" ")[0]
             if lower(first) in SPLITS:
                 self.label = first
+            else:
+                self.label = inner or self.label
+        elif means == TALLY and kind == NO_UNIT:
+            if line.tally is None and count is not None:
+                line.tally = (lower(name), float(count))
         elif means == RANK:
             if count is not None and count < 1 << 32:
                 line.rank = count
-        elif means in (METRIC, UNKNOWN) and kind in (NO_UNIT, PERCENT):
+        elif means in (METRIC, SETTING, UNKNOWN) and kind in (NO_UNIT, PERCENT):
+            if line.scopes and lower(re.split("[^A-Za-z0-9]", line.scopes[-1])[-1]) in SETTINGS_IN:
+                return
             if total is not None:
                 if means != METRIC or total == 0:
                     return
@@ -252,14 +304,26 @@ class Scanner:
         if not found:
             return at + 1
         before = text[at - 1] if at else " "
-        if found[1] is not None and self.at(found[2]) == "/" and before in " |[(":
-            total = number(text, found[2] + 1)
+        spaced = text.startswith(" / ", found[2])  # fairseq: 2800 / 160368
+        if found[1] is not None and self.at(found[2] + spaced) == "/" and before in " |[(":
+            total = number(text, found[2] + 1 + 2 * spaced)
+            if total and total[1] is not None and before == "[" and found[1] <= total[1]:
+                # [0/25][100/1583]: the epoch before the step
+                if STEP_AHEAD.match(text, total[2]) and self.line.epoch is None and self.line.step is None:
+                    self.line.epoch = float(found[1]), total[1]
+                    return total[2] + 1
             if total and total[1] is not None and self.at(total[2]) in ("", " ", "[", "]", "(", ")", "|", ",", "\0"):
                 if found[1] <= total[1] and total[1] > 0:
                     if self.line.step is None:
                         self.line.step, self.line.bar = (float(found[1]), total[1]), True
                     return total[2]
         return self.skip_token(unit(text, found[2])[1])
+
+
+def data_in_brackets(name):
+    """Which data a count is of, where the name says so: `Epoch(train)`."""
+    inner = name[name.find("(") + 1 : -1] if name.endswith(")") and "(" in name else ""
+    return inner if lower(inner) in SPLITS else ""
 
 
 HEADER = re.compile(r"[ |\t]*([A-Za-z_]+)(?:[,\t|]| [ |\t])")
@@ -283,9 +347,20 @@ class Table:
     """Tables that name their columns once."""
 
     def __init__(self):
-        self.columns, self.comma = [], False
+        self.columns, self.comma, self.measures = [], False, []
 
     def see_header(self, text):
+        rest = text.lstrip(" |\t")
+        if rest.startswith("Class "):
+            return self._see_measures(rest)
+        if rest.startswith("E ") and rest[1:].lstrip(" \t\n\r\x0c").startswith("# "):
+            said = {"E": EPOCH, "#": STEP, "SCORE": METRIC}
+            first = len(text) - len(rest)
+            self.comma, self.columns = False, [
+                (cell, said.get(cell) or classify(cell), first + start, first + start + len(cell))
+                for start, cell in list(cells(rest, False, True))[:MOST_COLUMNS]
+            ]
+            return True
         found = HEADER.match(text)
         if not found or classify(found.group(1)) not in (EPOCH, STEP):
             return False
@@ -300,10 +375,38 @@ class Table:
         self.columns, self.comma = columns, comma
         return True
 
+    def _see_measures(self, rest):
+        """YOLO's header of a validation: `Class  Images  Instances  Box(P  R  mAP50  mAP50-95): 100%|…`."""
+        words = [word for word in re.split("[ \t\n\r\x0c]+", rest.split(": ")[0]) if word]
+        if words[:2] != ["Class", "Images"]:
+            return False
+        group, self.measures = "", []
+        for word in words[3 : 3 + MOST_COLUMNS]:
+            if "(" in word:
+                group, _, word = word.partition("(")
+            word = word[:-1] if word.endswith(")") else word
+            word = {"P": "precision", "R": "recall"}.get(word, word)
+            self.measures.append("val " + group + (" " if group else "") + word)
+        return bool(self.measures)
+
+    def _see_measured(self, rest, line):
+        row = [word for word in re.split("[ \t\n\r\x0c]+", rest) if word][3:]
+        found = [number(cell, 0) for cell in row]
+        if len(row) != len(self.measures) or any(not one or one[2] != len(cell) for one, cell in zip(found, row)):
+            return False
+        line.pairs = [(name, METRIC, one[0]) for name, one in zip(self.measures, found)]
+        return True
+
     def see_row(self, text, line):
+        if self.measures:
+            rest = text.strip(" \t\n\r\x0c")
+            if rest.startswith("all ") and self._see_measured(rest, line):
+                return True
         first = text.lstrip(" |\t")[:1]
         if not self.columns or not first or first not in "0123456789":
             return False
+        bar = BAR_BEHIND.search(text)
+        text, behind = (text[: bar.start()], text[bar.start() :]) if bar and "%" not in text[: bar.start()] else (text, "")
         row = list(cells(text, self.comma, False))
         if not 2 <= len(row) <= len(self.columns):
             return False
@@ -318,6 +421,9 @@ class Table:
                 column = over[0]
             found = number(cell, 0)
             kind, end = unit(cell, found[2]) if found else (None, 0)
+            total = EPOCH_OF.match(cell) if found and column[1] == EPOCH else None
+            if total:
+                kind, end, total = NO_UNIT, len(cell), int(total.group(1))
             if not found or kind not in (NO_UNIT, PERCENT) or end != len(cell):
                 if seen:
                     continue
@@ -329,7 +435,50 @@ class Table:
             if means == STEP:
                 line.step = line.step or (found[0], None)
             elif means == EPOCH:
-                line.epoch = line.epoch or (found[0], None)
-            elif means in (METRIC, UNKNOWN):
+                line.epoch = line.epoch or (found[0], total)
+            elif means in (METRIC, SETTING, UNKNOWN):
                 line.pairs.append((name, means, found[0]))
+        done = DONE_OF.search(behind) if line.step is None else None
+        if done and int(done.group(2)) > 0:
+            line.step, line.bar = (float(done.group(1)), int(done.group(2))), True
         return seen
+
+
+class Boxed:
+    """Boxes of names and values, one to a row. The step stands among them: a box is read as one line."""
+
+    def __init__(self):
+        self.section, self.rows = "", []
+
+    def see_row(self, text):
+        text = text.strip(" \t\n\r\x0c")
+        inner = text[1:-1].split("|") if len(text) > 1 and text[0] == text[-1] == "|" else []
+        if len(inner) != 2:
+            return False
+        name, cell = (one.strip(" \t\n\r\x0c") for one in inner)
+        if not BOX_NAME.match(name) or len(self.section) + len(name) > LONGEST_NAME:
+            return False
+        if not cell:
+            self.section = name if name.endswith("/") else self.section
+            return name.endswith("/")
+        found = number(cell, 0)
+        kind, end = unit(cell, found[2]) if found else (None, 0)
+        if kind not in (NO_UNIT, PERCENT) or end != len(cell):
+            return bool(self.rows)
+        if len(self.rows) < 500:
+            self.rows.append((self.section + name, found[0], found[1]))
+        return True
+
+    def end(self, line, class_of):
+        for full, value, whole in self.rows:
+            own = full.rsplit("/", 1)[-1]
+            means = classify(own)
+            if means == STEP and whole is not None:
+                line.step = line.step or (value, None)
+            elif means == EPOCH and value >= 0:
+                line.epoch = line.epoch or (value, None)
+            elif means == TALLY and whole is not None:
+                line.tally = line.tally or (lower(own), value)
+            elif class_of(full) in (METRIC, SETTING, UNKNOWN):
+                line.pairs.append((full, class_of(full), value))
+        self.section, self.rows = "", []

@@ -8,11 +8,12 @@ import re
 MOST_NAMES, MOST_RANKS, MOST_WORDS = 20_000, 4_096, 60_000
 LONGEST_LINE, LONGEST_NAME, MOST_COLUMNS = 1 << 20, 120, 200
 METRIC, UNKNOWN, STEP, EPOCH, RANK, OTHER = "metric", "unknown", "step", "epoch", "rank", "other"
+SETTING, TALLY = "setting", "tally"
 
 METRICS = frozenset("""loss losses acc accuracy auc auroc auprc ap map map50 f1 fbeta f2 mse rmse mae
 mape smape rmsle msle mslr medae error err logloss mlogloss nll nlpd bce ce crossentropy entropy xent
 perplexity ppl bpc bpb bleu rouge rouge1 rouge2 rougel meteor chrf wer cer ter em iou miou dice jaccard
-precision recall specificity sensitivity score reward rewards return returns kl kld elbo grad gradnorm
+precision recall specificity sensitivity score rew reward rewards return returns kl kld elbo grad gradnorm
 gnorm norm lr r2 mcc kappa ndcg mrr psnr ssim lpips fid pesq stoi top1 top5 acc1 acc5 spearman pearson
 spearmanr corr correlation cost objective obj likelihood loglik ll residual deviance gini hinge huber
 quantile poisson binary_logloss l1 l2 ks lift silhouette inertia distance divergence penalty reg improve
@@ -29,10 +30,15 @@ trial trials patience seen epochs steps iters iterations rounds layers layer dim
 height depth line lineno id ids index idx year month files file images correct checkpoint ckpt tree
 trees leaf leaves nnz nnzs t shape length len max min limit bytes classes class labels label folds jobs
 job level thread threads process processes bins bin args arg code status exit errno host url http https
-python torch keras numpy tensorflow jax default momentum dropout decay warmup gamma alpha units""".split())
+python torch keras numpy tensorflow jax default momentum dropout decay warmup gamma alpha units
+data skipped batchsize instances targets bsz wpb oom gb""".split())
 SPLITS = frozenset("""train training val valid validation validating test testing eval evaluation
 evaluating evaluate dev""".split())
-FILLERS = frozenset("""the a an with and at is of for on in to got has had have was are current now then
+SETTINGS = frozenset("lr reg penalty weight weights".split())
+TALLIES = frozenset("""steps timestep timesteps total_timesteps num_timesteps episode episodes frame frames
+trial generation gen""".split())
+SETTINGS_IN = frozenset("config params parameters args hparams hyperparameters settings".split())
+FILLERS = frozenset("""finished the a an with and at is of for on in to got has had have was are current now then
 new info debug warning warn error critical root main after from by so got: this its your my our we it""".split())
 NOT_NOW = frozenset("best last max num total of per every each until warmup n no".split())
 QUALIFIERS = SPLITS | frozenset("avg avg. average mean best final total running smoothed median macro micro".split())
@@ -47,6 +53,11 @@ def lower(text):
     return "".join(c.lower() if c < "\x80" else c for c in text) if not text.isascii() else text.lower()
 
 
+def is_held_out(name):
+    """Whether a name says that its values are of data held out from training."""
+    return any(word in SPLITS and not word.startswith("train") for word in re.split("[^a-z0-9]+", lower(name)))
+
+
 def classify(name):
     """What a printed name stands for, judged by its words."""
     parts = [lower(part) for run in PARTS.findall(name) for part in CAMEL.split(run)]
@@ -57,18 +68,23 @@ def classify(name):
     timed = bool(some & TIMES) or "per" in some or name.endswith(("/s", "/sec"))
     known = (
         bool(some & METRICS)
+        or any(lower(run) in METRICS for run in re.findall("[A-Za-z0-9]+", name))  # mIoU
         or any(pair in METRIC_PAIRS for pair in zip(parts, parts[1:]))
         or any(part[-1:].isdigit() and part.rstrip("0123456789") in METRICS for part in parts)
         or any(len(part) > 4 and part.endswith(KNOWN_ENDS) for part in parts)
     )
     if known and not counted and not timed:
-        return METRIC
+        return SETTING if some & SETTINGS or ("learning", "rate") in zip(parts, parts[1:]) else METRIC
+    if name.endswith(")") and parts[-1] in SPLITS and len(parts) > 1:  # Epoch(train), Iter(val)
+        parts = parts[:-1]
+    if lower(name) in TALLIES:
+        return TALLY
     last, before = parts[-1], parts[:-1]
     qualified = any(part in NOT_NOW for part in before)
-    if last in ("epoch", "ep"):
+    if last in ("epoch", "ep", "epoche", "epoca"):
         return OTHER if qualified else EPOCH
     if last in ("step", "iter", "iteration", "it", "round", "globalstep", "update", "updates") or (
-        last == "batch" and some <= {"batch", "train", "training"}
+        last == "batch" and set(parts) <= {"batch", "train", "training"}
     ):
         return OTHER if qualified else STEP
     if last == "rank" and len(parts) <= 2:
@@ -196,7 +212,7 @@ def unit(text, at):
 
 CLOCK = r"\d\d:\d\d:\d\d(?![\d:])(?:[.,]\d*)?(?:Z|[+-][\d:]*)?"
 DATE = r"(?:\d{4}-\d\d-\d\d|\d{4}/\d\d/\d\d|\d\d/\d\d/\d{4}|\d\d\.\d\d\.\d{4}|\d\d-\d\d-\d{4})(?!\d)"
-WHEN = re.compile(f"{DATE}(?:[ T_]{CLOCK})?|{CLOCK}", re.A)
+WHEN = re.compile(rf"{DATE}(?:[ T_]{CLOCK})?|\d\d/\d\d {CLOCK}|{CLOCK}", re.A)
 LEVEL = r"(?:DEBUG|INFO|WARNING|WARN|ERROR|CRITICAL|FATAL|NOTICE|TRACE|NOTSET|STDOUT|STDERR)"
 IS_LEVEL = re.compile(LEVEL + r"(?![^ :|])", re.I)
 LEVEL_FIRST = re.compile(LEVEL + r"(?![A-Za-z])(?::(?:[A-Za-z0-9._]+:(?!\d))?|[ \t\]])", re.I | re.A)
@@ -205,17 +221,20 @@ SYSLOG = re.compile(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) *\d{1,
 ALGO = re.compile(r"[A-Za-z]+-(\d+)[A-Za-z0-9-]* +\|", re.A)
 RANK_WORD = re.compile(r"rank *(\d+)[:\]|,]", re.I | re.A)
 RAY = re.compile(r"\((?=[^)]* pid=)[^)]{0,98}\)")
-MARK = re.compile(r"(?:rank|default|trainer|worker|node|process|proc|localrank)[ \t]*[:=]?[ \t]*(\d+)$", re.I | re.A)
+MARK = re.compile(r"(?:rank|default|trainer|worker|node|process|proc|localrank|gpu)[ \t]*[:=]?[ \t]*(\d+)$", re.I | re.A)
+LETTER_LEVEL = re.compile(rf"[DIWECF] (?:{WHEN.pattern})", re.A)
+SOURCE_LINE = re.compile(r"[A-Za-z0-9_.<>]+:(?!\d)[A-Za-z0-9_.<>]+:\d+(?= [-|] )", re.A)
+PLACE = re.compile(r"(\d+),[ \t\n\r\x0c]*(\d+)$", re.A)
 COUNTED = re.compile(r"(\d+):(\t|#011| )", re.A)
 
 
 class Prefix:
     """What stands before a message: where that starts, a rank, a booster's round, a number of unclear meaning."""
 
-    __slots__ = ("end", "rank", "round", "numbered")
+    __slots__ = ("end", "rank", "round", "numbered", "place")
 
     def __init__(self, text):
-        self.end, self.rank, self.round, self.numbered = 0, None, None, None
+        self.end, self.rank, self.round, self.numbered, self.place = 0, None, None, None, None
         for _ in range(6):
             at = self.end
             while text[at : at + 1] in (" ", "\t"):
@@ -230,14 +249,14 @@ class Prefix:
             elif first == "(":
                 found = RAY.match(text, at)
                 end = found.end() if found else at
-            elif first.isascii() and first.isalpha():
+            elif first == "_" or (first.isascii() and first.isalpha()):
                 end = self._word(text, at)
             else:
                 end = at + 2 if first in "-|:" and self.end and text[at + 1 : at + 2] == " " else at
             if end == at:
                 break
             self.end = end
-            if self.round is not None or self.numbered is not None:
+            if self.round is not None or self.numbered is not None or self.place:
                 break
 
     def _see_rank(self, digits):
@@ -263,6 +282,12 @@ class Prefix:
                 self.numbered = int(word)
                 return end + 1
             return at
+        found = PLACE.match(word) if text[end : end + 1] == " " else None
+        if found:
+            self.place = int(found.group(1)), int(found.group(2))
+            return end + 1
+        if LETTER_LEVEL.match(word):
+            return end
         found = MARK.match(word)
         if found:
             self._see_rank(found.group(1))
@@ -283,7 +308,7 @@ class Prefix:
         return found.end()
 
     def _word(self, text, at):
-        for shape in (LEVEL_FIRST, GLOG, SYSLOG):
+        for shape in (SOURCE_LINE, LEVEL_FIRST, GLOG, SYSLOG):
             found = shape.match(text, at)
             if found:
                 return found.end()

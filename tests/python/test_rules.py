@@ -56,7 +56,7 @@ def rust_words(file, name):
     return set(re.findall(r'"([^"]+)"', body))
 
 
-@pytest.mark.parametrize("name", ["METRICS", "TIMES", "RATES", "COUNTS", "SPLITS", "FILLERS", "NOT_NOW"])
+@pytest.mark.parametrize("name", ["METRICS", "TIMES", "RATES", "COUNTS", "SPLITS", "FILLERS", "NOT_NOW", "SETTINGS", "TALLIES"])
 def test_words_mean_the_same(name):
     assert getattr(curfew_words, name) == rust_words("recognise/vocabulary.rs", name)
 
@@ -106,6 +106,14 @@ def test_definitions_decide():
     recogniser = Recogniser({"rename": {"loss": "fall"}, "hide": ["acc"], "merge": {"lr": ["learning_rate", "LR"]}})
     found = recogniser.push(b"step 1 loss=1 acc=2 LR=3\nstep 2 learning_rate=4\n")
     assert [(point[0], point[4]) for point in found] == [("fall", 1), ("lr", 3), ("lr", 4)]
+
+
+def test_definitions_see_the_whole_line():
+    recogniser = Recogniser({"define": [{"name": "auc", "regex": r".*\[[0-9]+\].*#011validation-auc:([-+]?[0-9.]+)"}]})
+    found = list(recogniser.push(b"[7]#011train-auc:0.5#011validation-auc:0.75\n"))
+    assert found == [("auc", None, 7, None, 0.75)]
+    recogniser = Recogniser({"define": [{"name": "reward", "regex": r"ep_rew_mean +\| +([0-9.]+)"}]})
+    assert [point[4] for point in recogniser.push(b"| ep_rew_mean | 2.5 |\n| loss | 1 |\n------\n")] == [2.5]
 
 
 @pytest.mark.parametrize("log, code", [(b"loss=0.5\nloss=nan\nloss=0.4\n", 3), (b"loss=0.5\nloss=0.4", 0)])

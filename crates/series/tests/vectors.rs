@@ -95,3 +95,21 @@ fn logs_have_the_points_that_the_vectors_say() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// SageMaker's own definitions for XGBoost start at the round; lines of a box and of a header are searched as well.
+#[test]
+fn definitions_see_the_whole_line() {
+    let seen = |name: &str, regex: &str, log: &[u8]| {
+        let define = vec![curfew_series::definitions::Metric { name: name.into(), regex: regex.into() }];
+        let definitions = curfew_series::Definitions { define, ..Default::default() };
+        let mut recogniser = Recogniser::new(Some(&definitions)).unwrap();
+        let mut seen = Vec::new();
+        recogniser.push(log, 0, &mut |point| seen.push(show(&point)));
+        seen
+    };
+    let log = b"[7]#011train-auc:0.5#011validation-auc:0.75\n";
+    let regex = r".*\[[0-9]+\].*#011validation-auc:([-+]?[0-9.]+)";
+    assert_eq!(seen("auc", regex, log), [json!(["auc", null, 7, null, 0.75])]);
+    let log = b"| ep_rew_mean | 2.5 |\n| loss | 1 |\n------\n";
+    assert_eq!(seen("reward", r"ep_rew_mean +\| +([0-9.]+)", log), [json!(["reward", null, null, null, 2.5])]);
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-use super::scan::{Line, Of};
+use super::line::{Line, Of};
 use crate::Progress;
 
 /// Where one process of a run stands.
@@ -26,6 +26,8 @@ pub(super) struct Context {
     /// The steps printed count within an epoch.
     counts_within: bool,
     step_since_epoch: bool,
+    /// Which count the steps are, in a run that prints no steps.
+    tally: Option<usize>,
     /// A second loop runs within this epoch: an evaluation.
     aside: bool,
     /// The last progress bar's values and the step at which they were new.
@@ -53,6 +55,18 @@ impl Context {
             }
             self.see_step(step, line.bar);
         }
+        match (line.step, line.tally) {
+            (Some(_), _) => self.tally = None,
+            (None, Some((name, value)))
+                if !line.pairs.is_empty()
+                    && line.epoch.is_none()
+                    && (self.step.is_none() || self.tally == Some(name)) =>
+            {
+                self.tally = Some(name);
+                self.see_step(Of { value, total: None }, false);
+            }
+            _ => {}
+        }
         let mut epoch = self.epoch;
         if let (true, false, Some(whole), Some(Of { value, total: Some(total) })) =
             (line.bar, self.aside, self.epoch, line.step)
@@ -63,7 +77,12 @@ impl Context {
             let at = if self.first_epoch == Some(0.0) { whole } else { whole - 1.0 } + done;
             epoch = Some((at * 1e6).round() / 1e6);
         }
-        Place { step: self.step, epoch, aside: line.bar && self.aside }
+        let aside = (line.bar || line.starred) && self.aside;
+        if aside && self.first_epoch == Some(0.0) {
+            // What is measured after an epoch stands at its end, where its last step stands.
+            epoch = epoch.map(|epoch| epoch + 1.0);
+        }
+        Place { step: self.step, epoch, aside }
     }
 
     fn see_epoch(&mut self, epoch: Of) {

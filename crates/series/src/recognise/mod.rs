@@ -9,8 +9,11 @@
     reason = "at most 60,000 words, and steps were whole numbers when printed"
 )]
 
+mod boxed;
 mod context;
+mod counts;
 mod lexicon;
+mod line;
 mod lines;
 mod number;
 mod prefix;
@@ -25,8 +28,8 @@ use std::sync::Arc;
 use crate::{Definitions, Point, Progress, Result};
 use context::{Context, Place};
 use lexicon::{Lexicon, Word};
+use line::Line;
 use lines::Lines;
-use scan::Line;
 use words::Class;
 
 /// How many metric names one run may have; later ones are counted in [`Recogniser::names_dropped`] and not kept.
@@ -56,6 +59,7 @@ struct Reader {
     recognises: bool,
     line: Line,
     table: table::Table,
+    boxed: boxed::Boxed,
     /// The next line repeats the best round.
     skip_next: bool,
     lexicon: Lexicon<NameState>,
@@ -64,6 +68,8 @@ struct Reader {
     /// One context per process; the one without a rank comes first.
     contexts: Vec<(Option<u32>, Context)>,
     latest: usize,
+    /// Where the last line stood: its rank, and its step and epoch.
+    place: (Option<u32>, Place),
 }
 
 #[derive(Default)]
@@ -109,12 +115,14 @@ impl Recogniser {
             recognises,
             line: Line::default(),
             table: table::Table::default(),
+            boxed: boxed::Boxed::default(),
             skip_next: false,
             lexicon,
             names: 0,
             names_dropped: 0,
             contexts: vec![(None, Context::default())],
             latest: 0,
+            place: Default::default(),
         };
         Ok(Recogniser { lines: Lines::default(), reader })
     }
@@ -129,7 +137,7 @@ impl Recogniser {
     pub fn finish(&mut self, arrived_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
         let reader = &mut self.reader;
         self.lines.finish(&mut |text| reader.read(text, arrived_ms, sink));
-        reader.finish(sink);
+        reader.finish(arrived_ms, sink);
     }
 
     /// How far the run has come, by the process that printed last.
@@ -179,13 +187,45 @@ pub fn matches(definitions: Option<&Definitions>, sample: &[u8]) -> Result<Vec<M
 
 impl Reader {
     fn read(&mut self, text: &[u8], time_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
+        self.recognise(text, time_ms, sink);
+        // Searched in the whole line: SageMaker's own definitions for XGBoost start at the round.
+        for (name, regex) in &self.defined {
+            let Some(found) = regex.captures(text) else { continue };
+            let group = found.get(1).or_else(|| found.get(0)).map_or(&b""[..], |group| group.as_bytes());
+            if let Some(number) = number::number(group.trim_ascii()) {
+                let (rank, Place { step, epoch, .. }) = self.place;
+                sink(Point { metric: name, rank, step, epoch, time_ms, value: number.value });
+            }
+        }
+    }
+
+    fn recognise(&mut self, text: &[u8], time_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
         self.line.clear();
         self.lexicon.start_line();
         if std::mem::take(&mut self.skip_next) {
             return;
         }
         let before = prefix::prefix(text);
-        let text = &text[before.len..];
+        let mut text = &text[before.len..];
+        if text.first() == Some(&b'|') && self.boxed.see_row(text) {
+            return;
+        }
+        if self.boxed.is_open() {
+            self.boxed.end(&mut self.lexicon, &mut self.line);
+            let rank = self.line.settle(before);
+            self.give(text, prefix::Prefix::default(), rank, time_ms, sink);
+            if boxed::is_edge(text) {
+                return;
+            }
+            self.line.clear();
+            self.lexicon.start_line();
+        }
+        if text.trim_ascii_start().starts_with(b"Trial ")
+            && let Some(best) = memchr::memmem::rfind(text, b". Best is trial ")
+        {
+            // Optuna says the best value so far once more.
+            text = &text[..best];
+        }
         if is_aside(text) {
             self.skip_next = text.ends_with(b"teration is:") || text.ends_with(b"teration:");
             return;
@@ -197,17 +237,23 @@ impl Reader {
             self.line.clear();
             scan::scan(text, &mut self.lexicon, &mut self.line);
         }
+        self.line.starred = text.trim_ascii_start().starts_with(b"* ");
         let rank = self.line.settle(before);
+        self.give(text, before, rank, time_ms, sink);
+    }
+
+    /// Gives the points of the line that was read.
+    fn give(
+        &mut self,
+        text: &[u8],
+        before: prefix::Prefix,
+        rank: Option<u32>,
+        time_ms: i64,
+        sink: &mut impl FnMut(Point<'_>),
+    ) {
         self.latest = self.context_of(rank);
         let place = self.contexts[self.latest].1.place(&self.line);
-        for (name, regex) in &self.defined {
-            let Some(found) = regex.captures(text) else { continue };
-            let group = found.get(1).or_else(|| found.get(0)).map_or(&b""[..], |group| group.as_bytes());
-            if let Some(number) = number::number(group.trim_ascii()) {
-                let (step, epoch) = (place.step, place.epoch);
-                sink(Point { metric: name, rank, step, epoch, time_ms, value: number.value });
-            }
-        }
+        self.place = (rank, place);
         if !self.recognises || self.line.pairs.is_empty() {
             return;
         }
@@ -216,14 +262,14 @@ impl Reader {
             return;
         }
         if place.aside {
-            line.put_before(&mut self.lexicon, b"evaluate");
+            line.put_aside(&mut self.lexicon);
         }
         // CatBoost repeats the best value so far in every round.
         let best = before.round.is_some();
         let in_context =
             line.step.is_some() || line.epoch.is_some() || line.pairs.iter().any(|pair| pair.class == Class::Metric);
         let full = line.step.map(|step| step.total == Some(step.value as u64));
-        let epoch_bar = if line.bar && line.epoch.is_some() { full } else { None };
+        let epoch_bar = if line.bar && line.epoch.is_some() && !place.aside { full } else { None };
         let line = std::mem::take(line);
         for pair in &line.pairs {
             if !(best && *self.lexicon.entries[pair.word.0 as usize].text == *b"best") {
@@ -279,7 +325,14 @@ impl Reader {
     }
 
     /// Hands on what the last bars showed.
-    fn finish(&mut self, sink: &mut impl FnMut(Point<'_>)) {
+    fn finish(&mut self, time_ms: i64, sink: &mut impl FnMut(Point<'_>)) {
+        if self.boxed.is_open() {
+            self.line.clear();
+            self.lexicon.start_line();
+            self.boxed.end(&mut self.lexicon, &mut self.line);
+            let rank = self.line.settle(prefix::Prefix::default());
+            self.give(b"", prefix::Prefix::default(), rank, time_ms, sink);
+        }
         for state in self.lexicon.entries.iter_mut().filter_map(|entry| entry.state.as_mut()) {
             if let Some(shown) = state.last_shown.take() {
                 state.give(&shown, sink);
@@ -324,4 +377,6 @@ fn is_aside(text: &[u8]) -> bool {
         || text.starts_with(b"Early stopping, best iteration is:")
         || text.starts_with(b"Did not meet early stopping. Best iteration is:")
         || text == b"Best iteration:"
+        // Its summary of the run says everything once more.
+        || text.starts_with(b"wandb: ")
 }

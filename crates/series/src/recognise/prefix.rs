@@ -10,6 +10,8 @@ pub(super) struct Prefix {
     pub(super) round: Option<u64>,
     /// `10: ` and a message: a rank (srun --label) where the message has a step or an epoch of its own, else a step.
     pub(super) numbered: Option<u64>,
+    /// `[2,  2000] `: an epoch and a step, where the message has neither.
+    pub(super) place: Option<(u64, u64)>,
 }
 
 /// Reads what stands before the message.
@@ -25,7 +27,7 @@ pub(super) fn prefix(text: &[u8]) -> Prefix {
             b'[' => bracket(rest, &mut prefix),
             b'0'..=b'9' => digits(rest, &mut prefix),
             b'(' => ray(rest),
-            b'A'..=b'Z' | b'a'..=b'z' => word(rest, &mut prefix),
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' => word(rest, &mut prefix),
             b'-' | b'|' | b':' if prefix.len > 0 && rest.get(1) == Some(&b' ') => 2,
             _ => 0,
         };
@@ -33,7 +35,7 @@ pub(super) fn prefix(text: &[u8]) -> Prefix {
             break;
         }
         prefix.len += spaces + found;
-        if prefix.round.is_some() || prefix.numbered.is_some() {
+        if prefix.round.is_some() || prefix.numbered.is_some() || prefix.place.is_some() {
             break;
         }
     }
@@ -92,10 +94,25 @@ fn bracket(text: &[u8], prefix: &mut Prefix) -> usize {
         }
         return 0;
     }
+    if digits > 0 && word.get(digits) == Some(&b',') && text.get(end) == Some(&b' ') {
+        let second = word[digits + 1..].trim_ascii_start();
+        if let (Some(epoch), Some(step), true) =
+            (whole(&word[..digits]), whole(second), second.first().is_some_and(u8::is_ascii_digit))
+        {
+            prefix.place = Some((epoch, step));
+            return end + 1;
+        }
+    }
+    // [I 2026-11-20 19:12:03,123]: a level by its letter
+    if let [b'D' | b'I' | b'W' | b'E' | b'C' | b'F', b' ', rest @ ..] = word
+        && time(rest) > 0
+    {
+        return end;
+    }
     let letters = count(word, |byte| byte.is_ascii_alphabetic());
     let number = word[letters..].trim_ascii_start();
     let number = number.strip_prefix(b":").or_else(|| number.strip_prefix(b"=")).unwrap_or(number).trim_ascii();
-    let marks = [&b"rank"[..], b"default", b"trainer", b"worker", b"node", b"process", b"proc", b"localrank"];
+    let marks = [&b"rank"[..], b"default", b"trainer", b"worker", b"node", b"process", b"proc", b"localrank", b"gpu"];
     if letters > 0 && marks.iter().any(|mark| word[..letters].eq_ignore_ascii_case(mark)) && whole(number).is_some() {
         prefix.rank = whole(number).and_then(|rank| u32::try_from(rank).ok());
         return end + usize::from(text.get(end) == Some(&b':'));
@@ -108,6 +125,23 @@ fn bracket(text: &[u8], prefix: &mut Prefix) -> usize {
 /// `[trainer.py:57]`, `[logging.py:96:log_dist]` (DeepSpeed).
 fn is_source(word: &[u8]) -> bool {
     memchr::memmem::find(word, b".py:").is_some() || memchr::memmem::find(word, b".cc:").is_some()
+}
+
+/// `module.path:function:42 `, as loguru says where a message comes from.
+fn source_line(text: &[u8]) -> usize {
+    let name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'<' | b'>');
+    let module = count(text, name);
+    if module == 0 || text.get(module) != Some(&b':') {
+        return 0;
+    }
+    let function = count(&text[module + 1..], name);
+    let at = module + 1 + function;
+    if function == 0 || text[module + 1].is_ascii_digit() || text.get(at) != Some(&b':') {
+        return 0;
+    }
+    let digits = count(&text[at + 1..], |byte| byte.is_ascii_digit());
+    let end = at + 1 + digits;
+    if digits > 0 && [&b" - "[..], b" | "].iter().any(|sign| text[end..].starts_with(sign)) { end } else { 0 }
 }
 
 /// A tab, or `#011`, which is how CloudWatch shows the tabs of SageMaker's XGBoost.
@@ -146,6 +180,11 @@ fn digits(text: &[u8], prefix: &mut Prefix) -> usize {
 /// The length of a date and time, or of either.
 fn time(text: &[u8]) -> usize {
     let date = date(text);
+    // 03/25 23:58:44: a day without its year
+    if date == 0 && is_like(text, b"00/00 ") {
+        let clock = clock(&text[6..]);
+        return if clock > 0 { 6 + clock } else { 0 };
+    }
     let mut at = date;
     if date > 0 {
         match text.get(at) {
@@ -157,15 +196,16 @@ fn time(text: &[u8]) -> usize {
     if clock == 0 { date } else { at + clock }
 }
 
+/// Whether the text starts like the shape, in which a 0 stands for any digit.
+fn is_like(text: &[u8], shape: &[u8]) -> bool {
+    text.len() >= shape.len()
+        && text.iter().zip(shape).all(|(byte, like)| if *like == b'0' { byte.is_ascii_digit() } else { byte == like })
+}
+
 /// `2026-11-20`, `2026/11/20`, `20/11/2026`.
 fn date(text: &[u8]) -> usize {
     for shape in [&b"0000-00-00"[..], b"0000/00/00", b"00/00/0000", b"00.00.0000", b"00-00-0000"] {
-        let fits = text.len() >= shape.len()
-            && text
-                .iter()
-                .zip(shape)
-                .all(|(byte, like)| if *like == b'0' { byte.is_ascii_digit() } else { byte == like });
-        if fits && !text.get(shape.len()).is_some_and(u8::is_ascii_digit) {
+        if is_like(text, shape) && !text.get(shape.len()).is_some_and(u8::is_ascii_digit) {
             return shape.len();
         }
     }
@@ -174,14 +214,7 @@ fn date(text: &[u8]) -> usize {
 
 /// `19:12:03`, `19:12:03,123`, `19:12:03.123456Z`, `19:12:03+01:00`.
 fn clock(text: &[u8]) -> usize {
-    let shape = |shape: &[u8]| {
-        text.len() >= shape.len()
-            && text
-                .iter()
-                .zip(shape)
-                .all(|(byte, like)| if *like == b'0' { byte.is_ascii_digit() } else { byte == like })
-    };
-    if !shape(b"00:00:00") || text.get(8).is_some_and(|byte| byte.is_ascii_digit() || *byte == b':') {
+    if !is_like(text, b"00:00:00") || text.get(8).is_some_and(|byte| byte.is_ascii_digit() || *byte == b':') {
         return 0;
     }
     let mut at = 8;
@@ -199,6 +232,10 @@ fn clock(text: &[u8]) -> usize {
 /// `INFO`, `INFO:root:`, `I1120 19:12:03.1 12 file.cc:5]`, `Nov 20 19:12:03 host`, `algo-1 |`, `Rank 3:`, `rank3:`.
 fn word(text: &[u8], prefix: &mut Prefix) -> usize {
     let len = count(text, |byte| byte.is_ascii_alphabetic());
+    let source = source_line(text);
+    if source > 0 {
+        return source;
+    }
     let rest = &text[len..];
     if is_level(&text[..len]) {
         if let Some(after) = rest.strip_prefix(b":") {
@@ -281,6 +318,11 @@ mod tests {
             "(TrainWorker pid=12) ",
             "2026/11/20 19:12:03 ",
             "20/11/2026 19:12:03 | INFO | ",
+            "03/25 23:58:44 - INFO - ",
+            "[11/01 11:27:04 d2.utils.events]: ",
+            "2026-11-20 19:12:03.123 | INFO     | __main__:train:42 - ",
+            "2026-11-20 19:12:03.123 | INFO | trainer.loop:<module>:142 - ",
+            "[I 2026-11-20 19:12:03,123] ",
         ] {
             check(&format!("{before}loss=1"), "loss=1", None, None, None);
         }
@@ -298,6 +340,7 @@ mod tests {
             "Rank 2: ",
             "rank2: ",
             "[2]<stderr>:",
+            "[GPU2] ",
             "2026-11-20 19:12:03 [rank 2] ",
         ] {
             check(&format!("{before}loss=1"), "loss=1", Some(2), None, None);

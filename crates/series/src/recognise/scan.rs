@@ -3,72 +3,9 @@
 use std::ops::Range;
 
 use super::lexicon::{Lexicon, Word};
+use super::line::{Line, Of, Pair};
 use super::number::{Number, Unit, number, unit};
-use super::prefix::Prefix;
-use super::words::{Class, is_filler, is_qualifier, is_split};
-
-/// A name and the value printed for it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Pair {
-    pub(super) word: Word,
-    /// What the printed name stands for; [`Pair::word`] may have words before it.
-    pub(super) class: Class,
-    pub(super) value: f64,
-}
-
-/// A count and, where printed, what it counts up to: `3/10`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Of {
-    pub(super) value: f64,
-    pub(super) total: Option<u64>,
-}
-
-/// What one line says. Kept and cleared between lines, so that reading a line allocates nothing.
-#[derive(Debug, Default)]
-pub(super) struct Line {
-    pub(super) pairs: Vec<Pair>,
-    /// Where names are put together that do not stand in the text as they are.
-    name: Vec<u8>,
-    pub(super) step: Option<Of>,
-    /// The step is a progress bar's (`12/469`).
-    pub(super) bar: bool,
-    pub(super) epoch: Option<Of>,
-    pub(super) rank: Option<u32>,
-    scopes: Vec<usize>,
-}
-
-impl Line {
-    pub(super) fn clear(&mut self) {
-        self.pairs.clear();
-        self.scopes.clear();
-        (self.step, self.bar, self.epoch, self.rank) = (None, false, None, None);
-    }
-
-    /// Adds what stood before the message; returns the rank.
-    pub(super) fn settle(&mut self, before: Prefix) -> Option<u32> {
-        let mut rank = before.rank.or(self.rank);
-        let own = self.step.is_some() || self.epoch.is_some();
-        if let Some(round) = before.round {
-            self.step = Some(Of { value: round as f64, total: None });
-            self.bar = false;
-        } else if let Some(number) = before.numbered {
-            if !own {
-                self.step = (!self.pairs.is_empty()).then_some(Of { value: number as f64, total: None });
-            } else if rank.is_none() {
-                rank = u32::try_from(number).ok();
-            }
-        }
-        rank
-    }
-
-    /// Puts a word before every name.
-    pub(super) fn put_before<S>(&mut self, lexicon: &mut Lexicon<S>, before: &[u8]) {
-        for pair in &mut self.pairs {
-            let name = [before, b" ", &lexicon.entries[pair.word.0 as usize].text].concat();
-            pair.word = lexicon.word(&name);
-        }
-    }
-}
+use super::words::{Class, is_filler, is_held_out, is_of_settings, is_qualifier, is_split, tally};
 
 /// How many words before a separator a name may have; of more, the last ones are taken.
 const MOST_WORDS: usize = 3;
@@ -80,14 +17,14 @@ pub(super) fn scan<S>(text: &[u8], lexicon: &mut Lexicon<S>, line: &mut Line) {
     Scanner { text, lexicon, line, words: [0; MOST_WORDS], count: 0, end: 0, label: 0..0 }.run();
 }
 
-struct Scanner<'a, S> {
-    text: &'a [u8],
-    lexicon: &'a mut Lexicon<S>,
-    line: &'a mut Line,
+pub(super) struct Scanner<'a, S> {
+    pub(super) text: &'a [u8],
+    pub(super) lexicon: &'a mut Lexicon<S>,
+    pub(super) line: &'a mut Line,
     /// Where the last words before the position start, oldest first; parted by one space each.
-    words: [usize; MOST_WORDS],
-    count: usize,
-    end: usize,
+    pub(super) words: [usize; MOST_WORDS],
+    pub(super) count: usize,
+    pub(super) end: usize,
     /// Which data the values are of, where a word says so before the names: `Validation: loss=…`.
     label: Range<usize>,
 }
@@ -138,7 +75,7 @@ const IN_NAME: [bool; 256] = {
 };
 
 impl<S> Scanner<'_, S> {
-    fn at(&self, at: usize) -> u8 {
+    pub(super) fn at(&self, at: usize) -> u8 {
         self.text.get(at).copied().unwrap_or(0)
     }
 
@@ -174,7 +111,7 @@ impl<S> Scanner<'_, S> {
     }
 
     /// Forgets the words seen, which end here; alone, a word such as "Validation" speaks of what follows.
-    fn close_words(&mut self) {
+    pub(super) fn close_words(&mut self) {
         if self.count > 0 {
             self.take_label();
             self.count = 0;
@@ -226,7 +163,7 @@ impl<S> Scanner<'_, S> {
         self.separator(after)
     }
 
-    fn skip_spaces(&self, mut at: usize) -> usize {
+    pub(super) fn skip_spaces(&self, mut at: usize) -> usize {
         while self.at(at) == b' ' {
             at += 1;
         }
@@ -261,6 +198,12 @@ impl<S> Scanner<'_, S> {
         let after = self.skip_spaces(end);
         match self.at(after) {
             b':' | b'=' => self.separator(after),
+            // ： and ＝, as in Chinese and Japanese
+            0xef if self.text[after..].starts_with(b"\xef\xbc\x9a")
+                || self.text[after..].starts_with(b"\xef\xbc\x9d") =>
+            {
+                self.separator(after + 2)
+            }
             b'0'..=b'9' | b'-' | b'+' | b'.' | b'[' | b'(' | b'#' | b'n' | b'N' | b'i' | b'I' if after > end => {
                 self.space_value(after)
             }
@@ -287,7 +230,11 @@ impl<S> Scanner<'_, S> {
         }
         let (start, bracketed) = self.skip_wrapper(next);
         match number(&self.text[start..]) {
-            Some(number) if !bracketed || self.is_single(start + number.len) => self.value(start, number, true),
+            Some(number) if !bracketed => {
+                let number = self.with_decimal_comma(start, number);
+                self.value(start, number, true)
+            }
+            Some(number) if self.is_single(start + number.len) => self.value(start, number, true),
             _ => {
                 self.take_label();
                 self.count = 0;
@@ -339,11 +286,12 @@ impl<S> Scanner<'_, S> {
         let word = self.lexicon.word(&self.text[last..self.end]);
         let class = self.lexicon.class(word);
         let here = self.end;
-        let counted = matches!(class, Class::Step | Class::Epoch);
-        if !(counted || matches!(class, Class::Metric | Class::Rank)) {
+        let counted = matches!(class, Class::Step | Class::Epoch | Class::Tally);
+        if !(counted || matches!(class, Class::Metric | Class::Setting | Class::Rank)) {
             return here;
         }
-        let start = at + usize::from(counted && matches!(self.at(at), b'[' | b'(' | b'#'));
+        let opened = counted && matches!(self.at(at), b'[' | b'(' | b'#');
+        let start = if opened { self.skip_spaces(at + 1) } else { at };
         match number(&self.text[start..]) {
             Some(number) => self.value(start, number, false),
             None => here,
@@ -360,6 +308,12 @@ impl<S> Scanner<'_, S> {
             return self.skip_token(end);
         }
         let total = if unit == Unit::None { self.total(&mut end) } else { None };
+        if separated && self.is_epoch_of_label(&number, end) {
+            self.take_label();
+            self.line.epoch.get_or_insert(Of { value: number.value, total });
+            self.count = 0;
+            return end;
+        }
         if let Some(first) = self.first(separated) {
             self.keep(first..self.end, number, unit, total);
         }
@@ -368,28 +322,8 @@ impl<S> Scanner<'_, S> {
         end
     }
 
-    /// `/10`, ` / 10` or ` of 10` after a number.
-    fn total(&self, end: &mut usize) -> Option<u64> {
-        let mut at = self.skip_spaces(*end);
-        if self.at(at) == b'/' {
-            at += 1;
-        } else if self.text[at.min(self.text.len())..].starts_with(b"of ") {
-            at += 3;
-        } else {
-            return None;
-        }
-        at = self.skip_spaces(at);
-        let total = number(&self.text[at..])?;
-        // 11/20/2026 is a date.
-        if self.at(at + total.len) == b'/' || unit(&self.text[at + total.len..]).0 == Unit::NotANumber {
-            return None;
-        }
-        *end = at + total.len;
-        total.whole
-    }
-
     /// Where the name starts among the words seen.
-    fn first(&self, separated: bool) -> Option<usize> {
+    pub(super) fn first(&self, separated: bool) -> Option<usize> {
         let starts = &self.words[..self.count];
         let word = |at: usize| {
             let end = starts.get(at + 1).map_or(self.end, |next| next - 1);
@@ -414,7 +348,14 @@ impl<S> Scanner<'_, S> {
         let class = self.lexicon.class(word);
         let whole = number.whole.map(|whole| whole as f64);
         match class {
+            // Iter(val) counts the steps of an evaluation.
+            Class::Step if self.data_in_brackets(&name).is_some_and(|of| is_held_out(&self.text[of])) => {
+                self.label = self.data_in_brackets(&name).unwrap_or_default();
+            }
             Class::Step if unit == Unit::None => {
+                if let Some(inner) = self.data_in_brackets(&name) {
+                    self.label = inner;
+                }
                 if let (None, Some(value)) =
                     (self.line.step, whole.or((number.value.fract() == 0.0).then_some(number.value)))
                 {
@@ -423,14 +364,26 @@ impl<S> Scanner<'_, S> {
             }
             Class::Epoch if unit == Unit::None && number.value.is_finite() && number.value >= 0.0 => {
                 self.line.epoch.get_or_insert(Of { value: number.value, total });
-                let first =
-                    name.start..name.start + self.text[name.clone()].iter().take_while(|byte| **byte != b' ').count();
+                let own = &self.text[name.clone()];
+                let first = name.start..name.start + own.iter().take_while(|byte| **byte != b' ').count();
                 if is_split(&self.text[first.clone()]) {
                     self.label = first;
+                } else if let Some(inner) = self.data_in_brackets(&name) {
+                    self.label = inner;
+                }
+            }
+            Class::Tally if unit == Unit::None => {
+                if let (None, Some(value)) = (self.line.tally, whole) {
+                    self.line.tally = tally(&self.text[name]).map(|which| (which, value));
                 }
             }
             Class::Rank => self.line.rank = number.whole.and_then(|rank| u32::try_from(rank).ok()).or(self.line.rank),
-            Class::Metric | Class::Unknown if matches!(unit, Unit::None | Unit::Percent) => {
+            Class::Metric | Class::Setting | Class::Unknown if matches!(unit, Unit::None | Unit::Percent) => {
+                if let [.., start, end] = self.line.scopes[..]
+                    && is_of_settings(&self.text[start..end])
+                {
+                    return;
+                }
                 let value = match total {
                     None => number.value,
                     // "Accuracy: 9837/10000"
@@ -470,33 +423,10 @@ impl<S> Scanner<'_, S> {
         self.lexicon.word(full)
     }
 
-    fn skip_token(&self, mut at: usize) -> usize {
+    pub(super) fn skip_token(&self, mut at: usize) -> usize {
         while at < self.text.len() && (IN_NAME[self.text[at] as usize] || self.text[at] == b':') {
             at += 1;
         }
         at
-    }
-
-    /// A number without a name: part of a progress bar (`12/469`), or nothing.
-    fn bare_number(&mut self, at: usize) -> usize {
-        self.close_words();
-        let Some(number) = number(&self.text[at..]) else { return at + 1 };
-        let end = at + number.len;
-        let before = if at == 0 { b' ' } else { self.text[at - 1] };
-        if let (Some(done), b'/', b' ' | b'|' | b'[' | b'(') = (number.whole, self.at(end), before)
-            && let Some(total) = super::number::number(&self.text[end + 1..])
-            && let Some(all) = total.whole
-        {
-            let close = end + 1 + total.len;
-            if matches!(self.at(close), b' ' | b'[' | b']' | b'(' | b')' | b'|' | b',' | 0) && done <= all && all > 0 {
-                if self.line.step.is_none() {
-                    self.line.step = Some(Of { value: done as f64, total: Some(all) });
-                    self.line.bar = true;
-                }
-                return close;
-            }
-        }
-        let (_, len) = unit(&self.text[end..]);
-        self.skip_token(end + len)
     }
 }

@@ -58,6 +58,7 @@ pub(super) const METRICS: &[&str] = &[
     "specificity",
     "sensitivity",
     "score",
+    "rew",
     "reward",
     "rewards",
     "return",
@@ -310,6 +311,15 @@ pub(super) const COUNTS: &[&str] = &[
     "gamma",
     "alpha",
     "units",
+    "data",
+    "skipped",
+    "batchsize",
+    "instances",
+    "targets",
+    "bsz",
+    "wpb",
+    "oom",
+    "gb",
 ];
 
 /// Words that say which data a value is of, and the one they are shown as.
@@ -331,11 +341,30 @@ pub(super) const SPLITS: &[&str] = &[
 
 /// Words before a name that are not part of it: log levels, logger names, little words.
 pub(super) const FILLERS: &[&str] = &[
-    "the", "a", "an", "with", "and", "at", "is", "of", "for", "on", "in", "to", "got", "has", "had", "have", "was",
-    "are", "current", "now", "then", "new", "info", "debug", "warning", "warn", "error", "critical", "root", "main",
-    "after", "from", "by", "so", "got:", "this", "its", "your", "my", "our", "we", "it",
+    "finished", "the", "a", "an", "with", "and", "at", "is", "of", "for", "on", "in", "to", "got", "has", "had",
+    "have", "was", "are", "current", "now", "then", "new", "info", "debug", "warning", "warn", "error", "critical",
+    "root", "main", "after", "from", "by", "so", "got:", "this", "its", "your", "my", "our", "we", "it",
 ];
 
 /// Words that make "epoch 3" something else than the epoch the run is in.
 pub(super) const NOT_NOW: &[&str] =
     &["best", "last", "max", "num", "total", "of", "per", "every", "each", "until", "warmup", "n", "no"];
+
+/// Metrics that are settings as well: alone in a line, in a print of what was asked for, they tell of no training.
+pub(super) const SETTINGS: &[&str] = &["lr", "reg", "penalty", "weight", "weights"];
+
+/// Whole names of counts that are the step of a run that prints no other.
+pub(super) const TALLIES: &[&str] = &[
+    "steps",
+    "timestep",
+    "timesteps",
+    "total_timesteps",
+    "num_timesteps",
+    "episode",
+    "episodes",
+    "frame",
+    "frames",
+    "trial",
+    "generation",
+    "gen",
+];

@@ -1,15 +1,19 @@
 //! What a printed name means: a metric, a step, an epoch, a count, a time, a rate.
 
-use super::vocabulary::{COUNTS, FILLERS, METRIC_PAIRS, METRICS, NOT_NOW, RATES, SPLITS, TIMES};
+use super::vocabulary::{COUNTS, FILLERS, METRIC_PAIRS, METRICS, NOT_NOW, RATES, SETTINGS, SPLITS, TALLIES, TIMES};
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     /// A word known to name a metric: kept wherever it stands.
     Metric,
+    /// A metric that is printed as a setting as well, such as the learning rate: kept as what is not known is.
+    Setting,
     /// Nothing is known of it: kept where its line speaks of training, or once its value has changed.
     Unknown,
     Step,
+    /// Episodes, frames, trials: the step where no other is printed.
+    Tally,
     Epoch,
     Rank,
     /// A count, a size, a time, a rate, a setting: not a metric.
@@ -29,6 +33,17 @@ pub(super) fn is_held_out(name: &[u8]) -> bool {
 /// Whether the word says which data a value is of: train, validation, test.
 pub(super) fn is_split(word: &[u8]) -> bool {
     has(SPLITS, word)
+}
+
+/// Which of the counts a name is that may stand for the step.
+pub(super) fn tally(name: &[u8]) -> Option<usize> {
+    TALLIES.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Whether what stands in an object of this name is settings: `params: {'lr': 0.1}`.
+pub(super) fn is_of_settings(name: &[u8]) -> bool {
+    let last = name.rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or(name);
+    has(&["config", "params", "parameters", "args", "hparams", "hyperparameters", "settings"], last)
 }
 
 pub(super) fn is_filler(word: &[u8]) -> bool {
@@ -78,17 +93,33 @@ pub(super) fn classify(name: &[u8]) -> Class {
     let counted = any(&["num", "count", "cnt", "n", "number"]);
     let timed = any(TIMES) || any(&["per"]) || name.ends_with(b"/s") || name.ends_with(b"/sec");
     let known = any(METRICS)
+        // mIoU
+        || name.split(|byte| !byte.is_ascii_alphanumeric()).any(|run| has(METRICS, run))
         || parts.windows(2).any(|pair| METRIC_PAIRS.iter().any(|(a, b)| pair[0].eq_ignore_ascii_case(a.as_bytes()) && pair[1].eq_ignore_ascii_case(b.as_bytes())))
         // trailing digits: loss2, acc5, map50
         || parts.iter().any(|part| { let word = part.trim_ascii_end_digits(); word.len() < part.len() && has(METRICS, word) })
         // valoss, trainloss, avgloss, f1score, gradnorm
         || parts.iter().any(|part| part.len() > 4 && [&b"loss"[..], b"score", b"accuracy", b"error", b"reward", b"entropy"].iter().any(|end| ends_with_ignoring_case(part, end)));
     if known && !counted && !timed {
-        return Class::Metric;
+        let setting = any(SETTINGS)
+            || parts
+                .windows(2)
+                .any(|pair| pair[0].eq_ignore_ascii_case(b"learning") && pair[1].eq_ignore_ascii_case(b"rate"));
+        return if setting { Class::Setting } else { Class::Metric };
+    }
+    // Epoch(train), Iter(val): what the data are stands last.
+    let (last, parts) = match &parts[..] {
+        [before @ .., of] if name.ends_with(b")") && is_split(of) && !before.is_empty() => {
+            (before[before.len() - 1], before)
+        }
+        all => (*last, all),
+    };
+    if has(TALLIES, name) {
+        return Class::Tally;
     }
     let is = |words: &[&str]| has(words, last);
     let qualified = parts[..parts.len() - 1].iter().any(|part| has(NOT_NOW, part));
-    if is(&["epoch", "ep"]) {
+    if is(&["epoch", "ep", "epoche", "epoca"]) {
         return if qualified { Class::Other } else { Class::Epoch };
     }
     if is(&["step", "iter", "iteration", "it", "round", "globalstep", "update", "updates"])
@@ -141,9 +172,10 @@ mod tests {
                 "Avg. loss",
                 "train-logloss",
                 "training's binary_logloss",
-                "lr",
-                "learning_rate",
                 "grad_norm",
+                "data_loss",
+                "mIoU",
+                "val/mAP50-95",
                 "eval/f1",
                 "loss_epoch",
                 "step_loss",
@@ -160,8 +192,13 @@ mod tests {
                 "false positive rate",
             ],
         );
-        check(Class::Epoch, &["epoch", "Epoch", "Train Epoch", "ep"]);
-        check(Class::Step, &["step", "global_step", "iter", "Iteration", "Training step", "batch", "Round"]);
+        check(Class::Setting, &["lr", "learning_rate", "Learning rate", "lr/group0", "loss_weight", "reg_lambda"]);
+        check(Class::Epoch, &["epoch", "Epoch", "Train Epoch", "ep", "Epoch(train)", "Epoche"]);
+        check(Class::Tally, &["episode", "Episodes", "total_timesteps", "steps", "Trial"]);
+        check(
+            Class::Step,
+            &["step", "global_step", "iter", "Iteration", "Training step", "batch", "Round", "Iter(val)"],
+        );
         check(Class::Rank, &["rank", "global_rank"]);
         check(
             Class::Other,
@@ -188,6 +225,11 @@ mod tests {
                 "timestamp",
                 "data_time",
                 "num_errors",
+                "Batchsize",
+                "wpb",
+                "data",
+                "skipped",
+                "Episode length",
                 "local_rank",
                 "gpu_mem",
                 "eta",
