@@ -10,7 +10,7 @@ each rule stand there. A line is handled as text with one character a byte (Lati
 import re
 import struct
 
-from curfew_scan import EDGE, Boxed, Line, Scanner, Table
+from curfew_scan import EDGE, SAYS, Boxed, Line, Scanner, Table
 from curfew_words import METRIC, MOST_NAMES, MOST_RANKS, MOST_WORDS, Lines, Prefix, classify, is_held_out, number
 
 
@@ -150,8 +150,15 @@ class Recogniser:
 
     def __init__(self, definitions=None):
         said = definitions or {}
-        self.define = [(one["name"], re.compile(one["regex"].encode())) for one in said.get("define", [])]
-        self.recognises = said.get("recognise", not self.define)
+        self.define, self.unread = [], []  # (name, expression), (name, why it is none here)
+        for one in said.get("define", []):
+            try:
+                self.define.append((one["name"], re.compile(one["regex"].encode())))
+            except (re.error, OverflowError, RecursionError) as error:
+                # Rust's expressions and Python's are not quite the same.
+                self.unread.append((one["name"], str(error)))
+        recognises = said.get("recognise")
+        self.recognises = not said.get("define") if recognises is None else recognises
         self.rename, self.hide = said.get("rename", {}), set(said.get("hide", []))
         merges = said.get("merge", {})
         self.merge = {name: into for into in sorted(merges, reverse=True) for name in merges[into]}
@@ -228,7 +235,8 @@ class Recogniser:
         line = Line()
         if not self.table.see_row(text, line):
             line = Line()
-            Scanner(text, line, self._class_of, self).run()
+            if SAYS.search(text):
+                Scanner(text, line, self._class_of, self).run()
         line.starred = text.lstrip(" \t\n\r\x0c").startswith("* ")
         yield from self._give(text, before, line, line.settle(before))
 

@@ -127,6 +127,10 @@ class Watch:
         return f"{metric} has not become better than {shown(known[0])} for {shown(waited)} {unit}"
 
 
+def tell(what):
+    print(f"[curfew] {what}", file=sys.stderr, flush=True)
+
+
 class Stops:
     """A run's output and its rules together: why it should stop, once; None until then.
 
@@ -139,7 +143,11 @@ class Stops:
         self.share, self.began, self.spent, self.skipped = share, time.monotonic() - FREE / (share or 1), 0.0, False
         # A log is not read for rules that do not look at it.
         looks = any(rule["rule"] in ("not-a-number", "flat") for rule in rules)
-        self.recogniser = Recogniser(definitions) if looks else None
+        self.recogniser = None
+        if looks:
+            self.recogniser = Recogniser(definitions)
+            for name, error in self.recogniser.unread:
+                tell(f"the definition of {name} cannot be used beside the run, which goes on without it: {error}")
 
     def read(self, data):
         """Takes the next bytes of the output."""
@@ -149,18 +157,18 @@ class Stops:
         if self.share is not None and self.spent > self.share * (now - self.began):
             # The line that was cut off ends here, so that what follows later is not taken for its end.
             cut, self.skipped = not self.skipped, True
-            return self._look(self.recogniser.push(b"\n")) if cut else None
+            return self._look(b"\n") if cut else None
         if self.skipped:
             at = data.find(b"\n")
             if at < 0:
                 return None
             data, self.skipped = data[at + 1 :], False
-        why = self._look(self.recogniser.push(data))
+        why = self._look(data)
         self.spent += time.monotonic() - now
         return why
 
     def finish(self):
-        return self._look(self.recogniser.finish()) if self.recogniser and not self.watch.stopped else None
+        return self._look(None) if self.recogniser and not self.watch.stopped else None
 
     def check(self, seconds):
         """Takes how long the run has gone."""
@@ -168,11 +176,15 @@ class Stops:
         met = self.watch.check(seconds, spent)
         return met[1] if met else None
 
-    def _look(self, points):
+    def _look(self, data):
         met = None
-        # To the end, so that the recogniser stands where the bytes end.
-        for point in points:
-            met = met or self.watch.see(*point)
+        try:
+            # To the end, so that the recogniser stands where the bytes end.
+            for point in self.recogniser.finish() if data is None else self.recogniser.push(data):
+                met = met or self.watch.see(*point)
+        except Exception as error:  # A run never ends because its output could not be read.
+            self.recogniser = None
+            tell(f"the output is not watched any more, only time and money: {type(error).__name__}: {error}")
         return met[1] if met else None
 
 

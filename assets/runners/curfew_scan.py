@@ -11,7 +11,9 @@ from curfew_words import (
 )  # fmt: skip
 
 IN_NAME = re.compile("[A-Za-z0-9_/.@\\-%#+'\x80-\xc1\xc3-\xe1\xe3-\xee\xf0-\xf4]*")
-LETTER = re.compile("[_a-zA-Z\xc3-\xe1\xe3-\xee\xf0]")
+LETTERS = frozenset(re.findall("[_a-zA-Z\xc3-\xe1\xe3-\xee\xf0]", "".join(map(chr, range(256)))))
+# Without a digit or one of these a line says nothing.
+SAYS = re.compile("[0-9]|(?<![A-Za-z])(?:nan|inf)", re.I | re.A)
 SPACES = re.compile(" *")
 BLANKS = re.compile("[ \t]*")
 WRAPPER = re.compile(r"[A-Za-z0-9.]{1,20}(?=\()")
@@ -63,12 +65,12 @@ class Scanner:
         text, at, size = self.text, 0, len(self.text)
         while at < size:
             sign = text[at]
-            if LETTER.match(sign):
+            if sign in LETTERS:
                 at = self.word(at)
             elif sign == " ":
-                if text[at + 1 : at + 2] == " ":
-                    self.close_words()
                 at += 1
+                if at < size and text[at] == " ":
+                    self.close_words()
             elif "0" <= sign <= "9":
                 at = self.bare_number(at)
             elif sign in "\"'`":
@@ -102,6 +104,8 @@ class Scanner:
         self.end = end
 
     def spaces(self, at):
+        if self.text[at : at + 1] != " ":
+            return at
         return SPACES.match(self.text, at).end()
 
     def at(self, at):

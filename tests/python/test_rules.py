@@ -116,6 +116,18 @@ def test_definitions_see_the_whole_line():
     assert [point[4] for point in recogniser.push(b"| ep_rew_mean | 2.5 |\n| loss | 1 |\n------\n")] == [2.5]
 
 
+def test_a_run_goes_on_where_its_output_cannot_be_read(capfd, monkeypatch):
+    define = [{"name": "hex", "regex": r"\p{Hex}+"}, {"name": "fall", "regex": "down to ([^ ]+)"}]
+    stops = Stops([{"rule": "not-a-number", "metric": "fall"}, {"rule": "time", "seconds": 9}], {"define": define})
+    assert "the definition of hex cannot be used" in capfd.readouterr().err
+    assert stops.read(b"loss=0.5\n") is None
+    monkeypatch.setattr(stops.recogniser, "push", lambda data: 1 // 0)
+    assert stops.read(b"down to nan\n") is None
+    assert "only time and money: ZeroDivisionError" in capfd.readouterr().err
+    assert stops.read(b"down to nan\n") is None and stops.finish() is None
+    assert stops.check(9) == "it has run for 9 s, its limit is 9 s"
+
+
 @pytest.mark.parametrize("log, code", [(b"loss=0.5\nloss=nan\nloss=0.4\n", 3), (b"loss=0.5\nloss=0.4", 0)])
 def test_in_a_pipe(log, code):
     command = [sys.executable, str(RUNNERS / "curfew_rules.py"), '[{"rule": "not-a-number"}]']
