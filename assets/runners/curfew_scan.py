@@ -162,7 +162,7 @@ class Scanner:
         found = number(text, start)
         if found and not bracketed:
             return self.value(self.with_decimal_comma(start, found), True)
-        if found and self.at(self.spaces(found[2])) == "]":
+        if found and self.at(self.spaces(found[2] + (self.at(found[2]) == "."))) == "]":  # NumPy: [21.]
             return self.value(found, True)
         self.take_label()
         self.words = []
@@ -177,7 +177,7 @@ class Scanner:
         bracketed = self.at(at) == "["
         while self.at(at) == "[":
             at += 1
-        return at, bracketed
+        return self.spaces(at) if bracketed else at, bracketed
 
     def space_value(self, at):
         kind = self.class_of(self.text[self.words[-1] : self.end])

@@ -31,7 +31,7 @@ height depth line lineno id ids index idx year month files file images correct c
 trees leaf leaves nnz nnzs t shape length len max min limit bytes classes class labels label folds jobs
 job level thread threads process processes bins bin args arg code status exit errno host url http https
 python torch keras numpy tensorflow jax default momentum dropout decay warmup gamma alpha units
-data skipped batchsize instances targets bsz wpb oom gb""".split())
+data skipped batchsize instances targets bsz wpb oom gb progress""".split())
 SPLITS = frozenset("""train training val valid validation validating test testing eval evaluation
 evaluating evaluate dev""".split())
 SETTINGS = frozenset("lr reg penalty weight weights".split())
@@ -278,6 +278,8 @@ class Prefix:
             if tab:
                 self.round = int(word)
                 return end + tab
+            if text.startswith(' "', end):  # R counts the elements of what it prints.
+                return end + 1
             if text[end : end + 1] in (":", " "):
                 self.numbered = int(word)
                 return end + 1

@@ -156,6 +156,10 @@ fn read_prefixed(path: &Path, mut offset: u64, prefix: &str, sink: &mut impl FnM
 fn hand_on(event: &Event, prefix: &str, sink: &mut impl FnMut(Point<'_>)) {
     let Some(summary) = &event.summary else { return };
     for value in &summary.value {
+        // Lightning and Hugging Face log the epoch itself: a place, not a metric.
+        if value.tag.rsplit('/').next() == Some("epoch") {
+            continue;
+        }
         let scalar = value.simple_value.map(f64::from).or_else(|| value.tensor.as_ref()?.scalar());
         let Some(scalar) = scalar else { continue };
         let (name, time_ms) = (format!("{prefix}{}", value.tag), milliseconds(event.wall_time));

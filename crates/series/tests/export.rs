@@ -128,3 +128,23 @@ fn events_written_are_events_read_as_the_file_grows() {
     let error = tbevents::read(&path, 0, &mut |_| {}).unwrap_err();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
 }
+
+/// Lightning and Hugging Face's Trainer log the epoch beside their metrics.
+#[test]
+fn an_epoch_among_events_is_no_metric() {
+    let dir = tempfile::tempdir().unwrap();
+    let (series, logs) = (dir.path().join("series"), dir.path().join("logs"));
+    fs::create_dir_all(&series).unwrap();
+    fs::create_dir_all(&logs).unwrap();
+    let mut writer = Writer::open(&series).unwrap();
+    for (metric, value) in [("epoch", 1.0), ("train/epoch", 1.0), ("train/loss", 0.5), ("epoch_loss", 0.25)] {
+        writer.append(&Point { metric, rank: None, step: Some(1), epoch: None, time_ms: 1_000, value }).unwrap();
+    }
+    drop(writer);
+    let mut file = fs::File::create(logs.join("events.out.tfevents.1.host")).unwrap();
+    export::tensorboard(&Reader::open(&series).unwrap(), &[], &mut file).unwrap();
+    let mut seen = Vec::new();
+    EventFolder::new(&logs).read(&mut |point| seen.push(point.metric.to_owned())).unwrap();
+    seen.sort();
+    assert_eq!(seen, ["epoch_loss", "train/loss"]);
+}

@@ -88,6 +88,10 @@ fn bracket(text: &[u8], prefix: &mut Prefix) -> usize {
             prefix.round = whole(word);
             return end + tabs;
         }
+        // R counts the elements of what it prints.
+        if text[end..].starts_with(b" \"") {
+            return end + 1;
+        }
         if text.get(end) == Some(&b':') || text.get(end) == Some(&b' ') {
             prefix.numbered = whole(word);
             return end + 1;

@@ -273,10 +273,15 @@ impl<S> Scanner<'_, S> {
         while self.at(at) == b'[' {
             at += 1;
         }
+        if bracketed {
+            at = self.skip_spaces(at);
+        }
         (at, bracketed)
     }
 
     fn is_single(&self, at: usize) -> bool {
+        // NumPy writes whole numbers as [21.]
+        let at = at + usize::from(self.at(at) == b'.');
         self.at(self.skip_spaces(at)) == b']'
     }
 

@@ -318,6 +318,7 @@ pub(super) const COUNTS: &[&str] = &[
     "targets",
     "bsz",
     "wpb",
+    "progress",
     "oom",
     "gb",
 ];
