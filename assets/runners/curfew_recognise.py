@@ -16,7 +16,7 @@ from curfew_words import METRIC, MOST_NAMES, MOST_RANKS, MOST_WORDS, Lines, Pref
 
 def whole(value):
     """A count as Rust's `as u64` makes it."""
-    return max(0, min(int(value), (1 << 64) - 1))
+    return 0 if value != value else int(max(0, min(value, (1 << 64) - 1)))
 
 
 def bits(value):

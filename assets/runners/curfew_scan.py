@@ -439,7 +439,8 @@ class Table:
             if means == STEP:
                 line.step = line.step or (found[0], None)
             elif means == EPOCH:
-                line.epoch = line.epoch or (found[0], total)
+                if 0 <= found[0] < float("inf"):
+                    line.epoch = line.epoch or (found[0], total)
             elif means in (METRIC, SETTING, UNKNOWN):
                 line.pairs.append((name, means, found[0]))
         done = DONE_OF.search(behind) if line.step is None else None
@@ -479,7 +480,7 @@ class Boxed:
             means = classify(own)
             if means == STEP and whole is not None:
                 line.step = line.step or (value, None)
-            elif means == EPOCH and value >= 0:
+            elif means == EPOCH and 0 <= value < float("inf"):
                 line.epoch = line.epoch or (value, None)
             elif means == TALLY and whole is not None:
                 line.tally = line.tally or (lower(own), value)

@@ -291,7 +291,7 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 fn ray(text: &[u8]) -> usize {
     let close = count(&text[..text.len().min(100)], |byte| byte != b')');
     let inner = &text[..close.min(text.len())];
-    if close < text.len() && memchr::memmem::find(inner, b" pid=").is_some() { close + 1 } else { 0 }
+    if text.get(close) == Some(&b')') && memchr::memmem::find(inner, b" pid=").is_some() { close + 1 } else { 0 }
 }
 
 #[cfg(test)]

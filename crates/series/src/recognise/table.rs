@@ -206,6 +206,7 @@ impl Table {
             seen_first = true;
             match column.class {
                 Class::Step => line.step = line.step.or(Some(Of { value: found.value, total: None })),
+                Class::Epoch if !(0.0..f64::INFINITY).contains(&found.value) => {}
                 Class::Epoch => {
                     let total = total.and_then(|all| all.whole);
                     line.epoch = line.epoch.or(Some(Of { value: found.value, total }));
