@@ -410,7 +410,8 @@ class Table:
         if not self.columns or not first or first not in "0123456789":
             return False
         bar = BAR_BEHIND.search(text)
-        text, behind = (text[: bar.start()], text[bar.start() :]) if bar and "%" not in text[: bar.start()] else (text, "")
+        ends = bar.start() if bar and "%" not in text[: bar.start()] else len(text)
+        text, behind = text[:ends], text[ends:]
         row = list(cells(text, self.comma, False))
         if not 2 <= len(row) <= len(self.columns):
             return False

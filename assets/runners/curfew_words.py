@@ -221,7 +221,8 @@ SYSLOG = re.compile(r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) *\d{1,
 ALGO = re.compile(r"[A-Za-z]+-(\d+)[A-Za-z0-9-]* +\|", re.A)
 RANK_WORD = re.compile(r"rank *(\d+)[:\]|,]", re.I | re.A)
 RAY = re.compile(r"\((?=[^)]* pid=)[^)]{0,98}\)")
-MARK = re.compile(r"(?:rank|default|trainer|worker|node|process|proc|localrank|gpu)[ \t]*[:=]?[ \t]*(\d+)$", re.I | re.A)
+MARKS = "rank|default|trainer|worker|node|process|proc|localrank|gpu"
+MARK = re.compile(rf"(?:{MARKS})[ \t]*[:=]?[ \t]*(\d+)$", re.I | re.A)
 LETTER_LEVEL = re.compile(rf"[DIWECF] (?:{WHEN.pattern})", re.A)
 SOURCE_LINE = re.compile(r"[A-Za-z0-9_.<>]+:(?!\d)[A-Za-z0-9_.<>]+:\d+(?= [-|] )", re.A)
 PLACE = re.compile(r"(\d+),[ \t\n\r\x0c]*(\d+)$", re.A)

@@ -70,7 +70,7 @@ impl Boxed {
             match (classify(own), whole) {
                 (Class::Step, Some(_)) => line.step = line.step.or(Some(Of { value, total: None })),
                 (Class::Epoch, _) if (0.0..f64::INFINITY).contains(&value) => {
-                    line.epoch = line.epoch.or(Some(Of { value, total: None }))
+                    line.epoch = line.epoch.or(Some(Of { value, total: None }));
                 }
                 (Class::Tally, Some(_)) => line.tally = line.tally.or_else(|| tally(own).map(|which| (which, value))),
                 _ => {
