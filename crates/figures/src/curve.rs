@@ -6,6 +6,7 @@ use crate::scale::{number, time_unit};
 use curfew_core::{Error, ErrorKind, Result};
 use curfew_series::names::{Split, family, higher_is_better, prominence};
 use curfew_series::store::{Bucket, Metric, Reader, View, Window};
+use curfew_series::trend::trend;
 use curfew_series::{Axis, Error as SeriesError};
 use std::path::Path;
 
@@ -18,6 +19,8 @@ pub struct Curve {
     pub label: String,
     /// Its points, or where these are more than the figure is wide, buckets of them.
     pub view: View,
+    /// What lies to the left of a zoomed view, from where it is smoothed; empty: nothing does.
+    pub run_up: Vec<Bucket>,
 }
 
 /// What a figure of a run is drawn from.
@@ -72,7 +75,9 @@ impl RunCurves {
             let label =
                 metric.rank.map_or_else(|| metric.name.clone(), |rank| format!("{} (rank {rank})", metric.name));
             let view = reader.view(metric.id, &window).map_err(unreadable)?;
-            curves.push(Curve { metric: metric.name.clone(), label, view: one_a_place(view) });
+            let run_up = if options.smoothing > 0.0 { reader.run_up(metric.id, &window) } else { Ok(Vec::new()) };
+            let run_up = run_up.map_err(unreadable)?;
+            curves.push(Curve { metric: metric.name.clone(), label, view: one_a_place(view), run_up });
         }
         let points = chosen.iter().map(|metric| metric.count).sum();
         let first_ms = chosen.iter().map(|metric| metric.first_time_ms).min().unwrap_or_default();
@@ -199,29 +204,16 @@ pub fn describe(curve: &Curve, axis: Axis) -> String {
         Some(higher) => format!("best {}", number(if higher { greatest } else { least })),
         None => format!("between {} and {}", number(least), number(greatest)),
     };
-    format!("{name}: last {} at {at}, {best}, {}.", number(last.last), trend(&finite))
+    format!(
+        "{name}: last {} at {at}, {best}, {}.",
+        number(last.last),
+        trend(&finite.iter().map(|b| b.mean).collect::<Vec<_>>())
+    )
 }
 
 fn span(seconds: f64) -> String {
     let (unit, name) = time_unit(seconds);
     format!("{} {name}", number((seconds / unit * 10.0).round() / 10.0))
-}
-
-/// The last fifth against the fifth before; less than a hundredth of the value is level.
-fn trend(finite: &[&Bucket]) -> &'static str {
-    let part = (finite.len() / 5).max(1);
-    let mean =
-        |buckets: &[&Bucket]| buckets.iter().map(|bucket| bucket.mean).sum::<f64>() / buckets.len().max(1) as f64;
-    let (rest, late) = finite.split_at(finite.len() - part);
-    let Some(early) = rest.get(rest.len().saturating_sub(part)..).filter(|early| !early.is_empty()) else {
-        return "one value";
-    };
-    let (early, late) = (mean(early), mean(late));
-    match late - early {
-        change if change.abs() <= early.abs().max(late.abs()) / 100.0 => "level",
-        change if change > 0.0 => "rising",
-        _ => "falling",
-    }
 }
 
 /// The order in which curves of one family are drawn and coloured: training first.
@@ -251,7 +243,7 @@ pub(crate) mod tests {
         };
         let extent = points.first().zip(points.last()).map(|(a, b)| (a.0, b.0));
         let view = View { buckets: points.iter().map(bucket).collect(), extent, exact: true, ..View::default() };
-        Curve { metric: name.into(), label: name.into(), view }
+        Curve { metric: name.into(), label: name.into(), view, run_up: Vec::new() }
     }
 
     #[test]
@@ -323,9 +315,9 @@ pub(crate) mod tests {
             assert_eq!(describe(&curve(name, &points), Axis::Epoch), expect);
         };
         check("loss", &[2.0, 1.0, 0.5, 0.6], "loss: last 0.6 at epoch 3, best 0.5, rising.");
-        check("val_accuracy", &[0.5, 0.9, 0.9], "val_accuracy: last 0.9 at epoch 2, best 0.9, level.");
-        check("lr", &[0.1, 0.01], "lr: last 0.01 at epoch 1, between 0.01 and 0.1, falling.");
-        check("loss", &[1.0, f64::NAN], "loss: last NaN at epoch 1, best 1, one value.");
+        check("val_accuracy", &[0.5, 0.9, 0.9], "val_accuracy: last 0.9 at epoch 2, best 0.9, too few points.");
+        check("lr", &[0.1, 0.01], "lr: last 0.01 at epoch 1, between 0.01 and 0.1, too few points.");
+        check("loss", &[1.0, f64::NAN], "loss: last NaN at epoch 1, best 1, too few points.");
         check("loss", &[f64::NAN], "loss: NaN at epoch 0; no finite value.");
         check("loss", &[], "loss: no value.");
     }

@@ -8,7 +8,7 @@ use crate::panel::{Shape, TICK, draw_panel};
 use crate::scale::{Numbers, Ticks, clock, linear, logarithmic, time_unit};
 use curfew_core::{Error, ErrorKind, Result};
 use curfew_series::Axis;
-use curfew_series::smooth::smooth;
+use curfew_series::smooth::smooth_after;
 use curfew_series::store::Bucket;
 
 const CAPTION: Type = Type::new(6.5).color(SOFT);
@@ -122,7 +122,8 @@ impl<'a> Line<'a> {
                 Some(x) => Bucket { x, ..*bucket },
                 None => Bucket { mean: f64::NAN, ..*bucket },
             };
-            smooth(&curve.view.buckets.iter().map(placed).collect::<Vec<_>>(), options.smoothing, span)
+            let placed = |buckets: &[Bucket]| buckets.iter().map(placed).collect::<Vec<_>>();
+            smooth_after(&placed(&curve.run_up), &placed(&curve.view.buckets), options.smoothing, span)
         });
         Self { curve, label: fonts::shown(&curve.label, 60), smooth }
     }

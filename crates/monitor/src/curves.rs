@@ -1,7 +1,8 @@
 //! A run's curves, as the window asks for them.
 
-use curfew_series::names::{Split, family, higher_is_better, prominence};
-use curfew_series::smooth::smooth;
+use curfew_series::names::{Split, family, higher_is_better};
+use curfew_series::order::{sort, usual};
+use curfew_series::smooth::smooth_after;
 use curfew_series::store::{Bucket, Metric, Reader, Window};
 use curfew_series::{Axis, Result};
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ pub(crate) struct Ask {
     pub(crate) width: usize,
     /// 0 (as printed) up to, but not including, 1.
     pub(crate) smoothing: f64,
-    /// By [`key`]; `None`: the loss, in training and validation.
+    /// By [`Metric::key`]; `None`: the loss, in training and validation.
     pub(crate) keys: Option<Vec<String>>,
 }
 
@@ -54,14 +55,6 @@ pub(crate) struct Curve {
     pub(crate) says: String,
 }
 
-/// A metric's name, its rank with it where a run is distributed.
-pub(crate) fn key(metric: &Metric) -> String {
-    match metric.rank {
-        Some(rank) => format!("{} [{rank}]", metric.name),
-        None => metric.name.clone(),
-    }
-}
-
 /// A run's series, read on as they grow.
 pub(crate) struct Curves {
     dir: PathBuf,
@@ -86,11 +79,11 @@ impl Curves {
     pub(crate) fn drawn(&self, ask: &Ask) -> Result<Drawn> {
         let Some(reader) = &self.reader else { return Ok(Drawn::default()) };
         let mut metrics = reader.metrics();
-        metrics.sort_by_cached_key(|m| (prominence(&m.name), family(&m.name)));
-        let names = metrics.iter().take(OFFERED).map(key).collect();
+        sort(&mut metrics);
+        let names = metrics.iter().take(OFFERED).map(Metric::key).collect();
         let wanted: Vec<&Metric> = match &ask.keys {
-            Some(keys) => metrics.iter().filter(|m| keys.contains(&key(m))).take(MOST).collect(),
-            None => usual(&metrics),
+            Some(keys) => metrics.iter().filter(|m| keys.contains(&m.key())).take(MOST).collect(),
+            None => usual(&metrics, UNASKED),
         };
         let curves = if ask.width == 0 {
             Vec::new()
@@ -101,16 +94,9 @@ impl Curves {
     }
 }
 
-/// The loss in training and validation; the first metric's family where there is no loss.
-fn usual(sorted: &[Metric]) -> Vec<&Metric> {
-    let Some(first) = sorted.first() else { return Vec::new() };
-    let of = family(&first.name).0;
-    sorted.iter().filter(|m| family(&m.name).0 == of).take(UNASKED).collect()
-}
-
 fn curve(reader: &Reader, metric: &Metric, ask: &Ask) -> Result<Curve> {
     let window = Window { axis: ask.axis, range: ask.range, width: ask.width, log_x: false };
-    let view = reader.view(metric.id, &window)?;
+    let view = curfew_figures::one_a_place(reader.view(metric.id, &window)?);
     let buckets = &view.buckets;
     // In words it is the run, wherever the picture is zoomed to.
     let whole = match ask.range {
@@ -118,7 +104,7 @@ fn curve(reader: &Reader, metric: &Metric, ask: &Ask) -> Result<Curve> {
         None => buckets.clone(),
     };
     let mut drawn = Curve {
-        key: key(metric),
+        key: metric.key(),
         held_out: family(&metric.name).1 != Split::Train,
         raw: stretches(buckets, |_, b| b.mean.is_finite().then_some([b.x, b.mean])),
         bad: buckets.iter().filter(|b| b.nan + b.infinite > 0).map(|b| b.x).collect(),
@@ -131,7 +117,7 @@ fn curve(reader: &Reader, metric: &Metric, ask: &Ask) -> Result<Curve> {
     }
     if ask.smoothing > 0.0 {
         let span = ask.range.or(view.extent).map_or(0.0, |(from, to)| to - from);
-        let values = smooth(buckets, ask.smoothing, span);
+        let values = smooth_after(&reader.run_up(metric.id, &window)?, buckets, ask.smoothing, span);
         drawn.smooth = stretches(buckets, |at, b| values[at].is_finite().then_some([b.x, values[at]]));
     }
     Ok(drawn)
@@ -165,7 +151,7 @@ fn says(metric: &Metric, buckets: &[Bucket]) -> String {
         None => String::new(),
     };
     let values: Vec<f64> = buckets.iter().map(|b| b.mean).collect();
-    format!("{}: last {}{best}, {}", key(metric), number(metric.last), curfew_series::trend::trend(&values))
+    format!("{}: last {}{best}, {}", metric.key(), number(metric.last), curfew_series::trend::trend(&values))
 }
 
 #[cfg(test)]

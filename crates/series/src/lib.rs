@@ -8,6 +8,7 @@
 //! - [`keep`]: a run's output on its way into its series.
 //! - [`store`]: points are kept whole, in compressed chunks that another process can read as they grow.
 //! - [`export`], [`tbevents`]: series as CSV, JSON, Parquet and TensorBoard events, and events that a script wrote itself.
+//! - [`order`]: which metrics come first.
 //! - [`smooth`], [`trend`], [`pace`], [`rules`]: curves made smooth, which way they go, when a run will be done, when it
 //!   should stop by itself.
 
@@ -16,6 +17,7 @@ mod error;
 pub mod export;
 pub mod keep;
 pub mod names;
+pub mod order;
 pub mod pace;
 mod point;
 pub mod recognise;

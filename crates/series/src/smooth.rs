@@ -6,6 +6,12 @@ use crate::store::Bucket;
 /// time-weighted smoothing takes the same number, so its weights carry over.)
 const LENGTH: f64 = 1_000.0;
 
+/// [`smooth`] of a zoomed window, in which what lies to its left (`run_up`, see
+/// [`run_up`](crate::store::Reader::run_up)) counts too. As many values as `buckets`.
+pub fn smooth_after(run_up: &[Bucket], buckets: &[Bucket], weight: f64, span: f64) -> Vec<f64> {
+    smooth(&[run_up, buckets].concat(), weight, span).split_off(run_up.len())
+}
+
 /// The smoothed value at each bucket; NaN where a bucket has no finite value.
 ///
 /// `weight` is 0 (nothing) to 1 (excluded); `span` is how much of the axis is in view. A bucket of many points weighs as

@@ -1,11 +1,12 @@
 //! What a picture of curves is given: for each metric as many buckets as the picture is wide, smoothed as figures are.
 
-use super::{read, sort};
+use super::read;
 use curfew_core::{Result, RunId};
 use curfew_engine::Engine;
 use curfew_series::Axis;
 use curfew_series::names::{Split, family};
-use curfew_series::smooth::{range_without_outliers, smooth};
+use curfew_series::order::{sort, usual};
+use curfew_series::smooth::{range_without_outliers, smooth_after};
 use curfew_series::store::{Bucket, Metric, Reader, View, Window};
 use serde::Serialize;
 
@@ -20,7 +21,7 @@ pub(crate) struct Ask {
     pub(crate) smoothing: f64,
     /// Single outliers take no part in what is smoothed.
     pub(crate) calm: bool,
-    /// By [`key`]; `None`: the loss, in training and validation.
+    /// By [`Metric::key`]; `None`: the loss, in training and validation.
     pub(crate) keys: Option<Vec<String>>,
 }
 
@@ -135,21 +136,6 @@ const MOST: usize = 100;
 /// How many names are sent.
 const NAMES: usize = 200;
 
-/// A metric's name on the page, its rank with it where a run is distributed.
-pub(crate) fn key(metric: &Metric) -> String {
-    match metric.rank {
-        Some(rank) => format!("{} [{rank}]", metric.name),
-        None => metric.name.clone(),
-    }
-}
-
-/// The loss in training and validation, of every rank; the first metric's family where there is no loss.
-fn usual(sorted: &[Metric]) -> Vec<&Metric> {
-    let Some(first) = sorted.first() else { return Vec::new() };
-    let of = family(&first.name).0;
-    sorted.iter().filter(|m| family(&m.name).0 == of).take(UNASKED).collect()
-}
-
 /// The curves. `None`: nothing has changed since `after`.
 pub(crate) async fn chart(engine: &Engine, id: &RunId, ask: Ask, after: Option<String>) -> Result<Option<Chart>> {
     let version = super::version(&engine.home().series(id));
@@ -159,10 +145,10 @@ pub(crate) async fn chart(engine: &Engine, id: &RunId, ask: Ask, after: Option<S
     read(engine, id, move |reader| {
         let mut metrics = reader.metrics();
         sort(&mut metrics);
-        let names = metrics.iter().take(NAMES).map(key).collect();
+        let names = metrics.iter().take(NAMES).map(Metric::key).collect();
         let drawn: Vec<&Metric> = match &ask.keys {
-            Some(keys) => metrics.iter().filter(|m| keys.contains(&key(m))).take(MOST).collect(),
-            None => usual(&metrics),
+            Some(keys) => metrics.iter().filter(|m| keys.contains(&m.key())).take(MOST).collect(),
+            None => usual(&metrics, UNASKED),
         };
         let longest = drawn.iter().max_by_key(|m| m.count).copied();
         let spots = longest.map_or_else(|| Ok(Vec::new()), |m| reader.spots(m.id, &ask.window()))?;
@@ -210,7 +196,7 @@ pub(crate) async fn panels(
             let mut of = of;
             of.truncate(UNASKED);
             // One alone is called what was printed; a family, what its names have in common.
-            let title = if let [one] = of[..] { key(one) } else { title };
+            let title = if let [one] = of[..] { one.key() } else { title };
             let curves = of.into_iter().map(|m| curve_of(reader, m, &ask));
             Ok(Panel { title, metrics: curves.collect::<curfew_series::Result<_>>()? })
         });
@@ -222,8 +208,9 @@ pub(crate) async fn panels(
 /// One metric as asked for.
 pub(crate) fn curve_of(reader: &Reader, metric: &Metric, ask: &Ask) -> curfew_series::Result<Curve> {
     let view = curfew_figures::one_a_place(reader.view(metric.id, &ask.window())?);
-    let mut curve = curve(&view, ask);
-    curve.key = key(metric);
+    let run_up = if ask.smoothing > 0.0 { reader.run_up(metric.id, &ask.window())? } else { Vec::new() };
+    let mut curve = curve(&view, &run_up, ask);
+    curve.key = metric.key();
     curve.split = match family(&metric.name).1 {
         Split::Train => "train",
         Split::Validation => "validation",
@@ -257,7 +244,7 @@ fn breaks(buckets: &[Bucket]) -> Vec<usize> {
     pairs.filter(|(_, pair)| pair[0].attempt != pair[1].attempt).map(|(at, _)| at + 1).collect()
 }
 
-fn curve(view: &View, ask: &Ask) -> Curve {
+fn curve(view: &View, run_up: &[Bucket], ask: &Ask) -> Curve {
     let buckets = &view.buckets;
     let column = |of: fn(&Bucket) -> f64| buckets.iter().map(|b| short(of(b))).collect::<Vec<_>>();
     let bad = buckets.iter().enumerate().filter(|(_, b)| b.nan + b.infinite > 0);
@@ -269,7 +256,7 @@ fn curve(view: &View, ask: &Ask) -> Curve {
         mean: column(|b| b.mean),
         min: if view.exact { Vec::new() } else { column(|b| b.min) },
         max: if view.exact { Vec::new() } else { column(|b| b.max) },
-        smooth: if ask.smoothing > 0.0 { smoothed(view, ask) } else { Vec::new() },
+        smooth: if ask.smoothing > 0.0 { smoothed(view, run_up, ask) } else { Vec::new() },
         bad: bad.map(|(at, b)| (at, b.nan, b.infinite)).collect(),
         breaks: breaks(buckets),
         over: Over {
@@ -283,7 +270,7 @@ fn curve(view: &View, ask: &Ask) -> Curve {
 }
 
 /// As figures are smoothed: over the axis as it is drawn.
-fn smoothed(view: &View, ask: &Ask) -> Vec<Option<f64>> {
+fn smoothed(view: &View, run_up: &[Bucket], ask: &Ask) -> Vec<Option<f64>> {
     let place = |x: f64| if ask.log_x { x.max(f64::MIN_POSITIVE).ln() } else { x };
     let ends = ask.range.or(view.extent).map(|(from, to)| {
         let from =
@@ -292,13 +279,13 @@ fn smoothed(view: &View, ask: &Ask) -> Vec<Option<f64>> {
     });
     let calm = range_without_outliers(&view.buckets).filter(|_| ask.calm);
     let far = |b: &Bucket| calm.is_some_and(|(low, high)| !(low..=high).contains(&b.mean));
-    let placed: Vec<Bucket> = view
-        .buckets
-        .iter()
-        .map(|b| Bucket { x: place(b.x), mean: if far(b) { f64::NAN } else { b.mean }, ..*b })
-        .collect();
+    let placed = |buckets: &[Bucket]| -> Vec<Bucket> {
+        let placed = |b: &Bucket| Bucket { x: place(b.x), mean: if far(b) { f64::NAN } else { b.mean }, ..*b };
+        buckets.iter().map(placed).collect()
+    };
     let span = ends.map_or(0.0, |(from, to)| to - from);
-    smooth(&placed, ask.smoothing, span).into_iter().map(|value| short(value).filter(|v| v.is_finite())).collect()
+    let values = smooth_after(&placed(run_up), &placed(&view.buckets), ask.smoothing, span);
+    values.into_iter().map(|value| short(value).filter(|v| v.is_finite())).collect()
 }
 
 #[cfg(test)]
@@ -318,7 +305,7 @@ mod tests {
         let reader = Reader::open(room.path()).unwrap();
         let mut metrics = reader.metrics();
         sort(&mut metrics);
-        usual(&metrics).into_iter().map(|m| curve_of(&reader, m, ask).unwrap()).collect()
+        usual(&metrics, UNASKED).into_iter().map(|m| curve_of(&reader, m, ask).unwrap()).collect()
     }
 
     fn ask() -> Ask {
@@ -352,6 +339,17 @@ mod tests {
             (curve.exact, curve.band(1), curve.bad.as_slice()),
             (false, (Some(2.0), Some(4.0)), &[(1, 1, 0)][..])
         );
+    }
+
+    #[test]
+    fn a_zoomed_smooth_curve_does_not_begin_afresh() {
+        let points: Vec<_> = (0..2_000).map(|step| ("loss", step, f64::from(u8::from(step % 2 == 1)))).collect();
+        for (log_x, range) in [(false, (1_000.0, 1_100.0)), (true, (1_000.0, 1_100.0)), (true, (-1.0, 500.0))] {
+            let curve = &chart_of(&points, &Ask { smoothing: 0.9, range: Some(range), log_x, ..ask() })[0];
+            let first = curve.smooth.iter().find_map(|v| *v).unwrap();
+            assert!(range.0 < 0.0 || (0.2..0.8).contains(&first), "{first} in {range:?}");
+            assert_eq!(curve.smooth.len(), curve.x.len());
+        }
     }
 
     #[test]

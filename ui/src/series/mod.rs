@@ -9,7 +9,7 @@ use curfew_core::{Error, ErrorKind, Result, RunId};
 use curfew_engine::Engine;
 use curfew_series::Axis;
 use curfew_series::export::Format;
-use curfew_series::names::{family, prominence};
+use curfew_series::order::sort;
 use curfew_series::store::{Metric, Reader, Window};
 use std::path::Path;
 
@@ -72,30 +72,6 @@ pub(crate) async fn metrics(
     .await
 }
 
-/// What matters most first, then by name as people count (`layer2` before `layer10`), training before held-out.
-fn sort(metrics: &mut [Metric]) {
-    metrics.sort_by_cached_key(|m| {
-        let (name, split) = family(&m.name);
-        (prominence(&m.name), counted(&name), split, m.rank)
-    });
-}
-
-/// A name's parts: text, and the numbers in it by their length and digits, so that they compare as numbers do.
-fn counted(name: &str) -> Vec<(String, usize, String)> {
-    let mut parts = Vec::new();
-    let mut rest = name;
-    while !rest.is_empty() {
-        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let (before, after) = rest.split_at(text);
-        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        let (number, left) = after.split_at(digits);
-        let plain = number.trim_start_matches('0');
-        parts.push((before.to_owned(), plain.len(), plain.to_owned()));
-        rest = left;
-    }
-    parts
-}
-
 /// The names under which a run's metrics are kept, what matters most first.
 pub(crate) async fn names(engine: &Engine, id: &RunId) -> Result<Vec<String>> {
     read(engine, id, |reader| {
@@ -149,16 +125,4 @@ pub(crate) fn version(dir: &Path) -> String {
     let mut hasher = DefaultHasher::new();
     files.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::counted;
-
-    #[test]
-    fn names_are_sorted_as_people_count() {
-        let mut names = ["layer10/w", "layer2/w", "layer2/b", "layer02/c", "loss", "layer", "9", "é7"];
-        names.sort_by_key(|name| counted(name));
-        assert_eq!(names, ["9", "layer", "layer2/b", "layer02/c", "layer2/w", "layer10/w", "loss", "é7"]);
-    }
 }

@@ -67,3 +67,13 @@ pub struct Metric {
     /// How often the run went back to an earlier step and went on from there: 0 for a run without restarts.
     pub restarts: u32,
 }
+
+impl Metric {
+    /// Its name, and its rank where a run is distributed: "loss", "loss [1]".
+    pub fn key(&self) -> String {
+        match self.rank {
+            Some(rank) => format!("{} [{rank}]", self.name),
+            None => self.name.clone(),
+        }
+    }
+}

@@ -13,7 +13,7 @@ use super::bits::BLOCK;
 use super::chunk::{Body, Columns};
 use super::files::{self, CHUNKS, CHUNKS_HEADER, Frame, RECORD_HEADER, Record, StoreId, TAIL, TAIL_HEADER, TailHeader};
 use super::series::{ChunkRef, Series};
-use super::{Metric, MetricId, Spot, View, Window, ruler, spots, view};
+use super::{Bucket, Metric, MetricId, Spot, View, Window, ruler, spots, view};
 use crate::error::At;
 use crate::{Error, Result};
 
@@ -306,6 +306,20 @@ impl Reader {
             Some(series) => view::view(self, series, window),
             None => Ok(View::default()),
         }
+    }
+
+    /// What lies to the left of a zoomed window, one window's length of it: what is smoothed begins there, so that the curve
+    /// does not begin afresh at the window's edge. Nothing where the whole series is shown.
+    pub fn run_up(&self, id: MetricId, window: &Window) -> Result<Vec<Bucket>> {
+        let Some((from, to)) = window.range else { return Ok(Vec::new()) };
+        let begin = match window.log_x {
+            false => from - (to - from),
+            true if from > 0.0 && to > 0.0 => from * (from / to),
+            true => return Ok(Vec::new()),
+        };
+        let mut buckets = self.view(id, &Window { range: Some((begin, from)), ..*window })?.buckets;
+        buckets.retain(|b| b.x < from);
+        Ok(buckets)
     }
 
     /// The step, the epoch and the time of places on the window's axis, from left to right; between two of them lie
