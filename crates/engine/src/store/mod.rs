@@ -134,6 +134,7 @@ fn explain(operation: &'static str, error: rusqlite::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use curfew_core::{AccountId, CloudId};
 
     fn open(path: &Path) -> Result<Store> {
         Store::open_as(path, Duration::from_millis(50), true)
@@ -199,6 +200,45 @@ mod tests {
         store.keep("thing".into(), Some(jiff::Timestamp::UNIX_EPOCH)).await.unwrap();
         drop(store);
         assert_eq!(open(&path).unwrap().mode(), JournalMode::Wal);
+    }
+
+    fn run(id: &str) -> RunRow {
+        let spec = serde_json::json!({
+            "id": id, "name": id, "dir": "/scripts", "entry": "train.py", "data": [], "hyper": {}, "machine": "local",
+            "curfew": "2026-11-26T20:00:00Z", "stop": curfew_core::run::StopRules::default(),
+            "intent": "0123456789abcdef0123456789abcdef", "owner": "lab-03",
+        });
+        RunRow {
+            cloud: CloudId::new("local").unwrap(),
+            account: AccountId("here".into()),
+            native: None,
+            spec: serde_json::from_value(spec).unwrap(),
+            status: None,
+            lab: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_read_anew_only_when_something_has_changed_whoever_changed_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let (store, other) = (open(&path).unwrap(), open(&path).unwrap());
+        let ids = |runs: &[RunRow]| runs.iter().map(|r| r.spec.id.to_string()).collect::<Vec<_>>();
+        let none = store.runs().await.unwrap();
+        assert!(none.is_empty());
+        assert!(Arc::ptr_eq(&none, &store.runs().await.unwrap()), "nothing has changed");
+
+        other.put_run(&run("first-aaaa")).await.unwrap();
+        let one = store.runs().await.unwrap();
+        assert_eq!(ids(&one), ["first-aaaa"]);
+        assert!(Arc::ptr_eq(&one, &store.runs().await.unwrap()));
+        assert!(none.is_empty(), "who holds an older list keeps it");
+
+        store.put_run(&run("second-bbbb")).await.unwrap();
+        other.forget_run(&"first-aaaa".parse().unwrap()).await.unwrap();
+        for store in [&store, &other] {
+            assert_eq!(ids(&store.runs().await.unwrap()), ["second-bbbb"]);
+        }
     }
 
     #[tokio::test]
