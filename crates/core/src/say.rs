@@ -72,7 +72,8 @@ pub fn number(value: f64) -> String {
         return format!("{sign}{}e{exponent}", trim(mantissa));
     }
     if abs >= 1000.0 && abs.fract() == 0.0 {
-        return format!("{sign}{}", thousands(abs));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and below a million")]
+        return format!("{sign}{}", grouped(abs as u64));
     }
     // Digits after the point such that four count.
     let places = (0..=6).find(|p| abs * 10f64.powi(*p) >= 1000.0).unwrap_or(6);
@@ -83,8 +84,9 @@ fn trim(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
-fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
+/// "9,654".
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {

@@ -402,15 +402,7 @@ fn span(ms: i64) -> String {
 
 /// "9,654".
 pub(crate) fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
+    say::grouped(n as u64)
 }
 
 /// What stands in a cell, and what the least of is the best, where it can be compared.
