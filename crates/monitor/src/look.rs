@@ -33,16 +33,16 @@ const DAY: Palette = Palette {
     soft: rgb(0x005d_6178),
     line: rgb(0x00e6_e2d9),
     tint: rgb(0x00f3_efe7),
-    working: (rgb(0x00b4_5309), rgb(0x00ff_f3dc)),
-    home: (rgb(0x001d_7a4b), rgb(0x00e5_f4ea)),
+    working: (rgb(0x00a8_4d08), rgb(0x00ff_f3dc)),
+    home: (rgb(0x001a_7046), rgb(0x00e5_f4ea)),
     lost: (rgb(0x00b3_261e), rgb(0x00fd_eae7)),
     curves: [
         rgb(0x002d_5bd0),
-        rgb(0x00b4_5309),
-        rgb(0x001d_7a4b),
-        rgb(0x007a_3fb5),
-        rgb(0x0000_7c89),
-        rgb(0x00b8_3280),
+        rgb(0x00a8_4d08),
+        rgb(0x001a_7046),
+        rgb(0x007a_3db8),
+        rgb(0x000f_7280),
+        rgb(0x00b0_306f),
     ],
 };
 
@@ -60,9 +60,9 @@ const NIGHT: Palette = Palette {
         rgb(0x008f_b0ff),
         rgb(0x00f5_b85c),
         rgb(0x006f_d39b),
-        rgb(0x00c7_a4ff),
-        rgb(0x005c_d0d8),
-        rgb(0x00ff_9acb),
+        rgb(0x00c9_a2f5),
+        rgb(0x0064_cbd9),
+        rgb(0x00f5_9cc6),
     ],
 };
 
@@ -122,6 +122,31 @@ fn dress(style: &mut Style, palette: &Palette) {
     for (which, size) in [(TextStyle::Small, 11.0), (TextStyle::Body, 13.0), (TextStyle::Button, 13.0)] {
         if let Some(font) = style.text_styles.get_mut(&which) {
             font.size = size;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The colour of that name in a part of the panel's style.
+    fn token(css: &str, name: &str) -> Color32 {
+        let (_, rest) = css.split_once(&format!("--{name}: #")).unwrap_or_else(|| panic!("no --{name}"));
+        rgb(u32::from_str_radix(&rest[..6], 16).unwrap())
+    }
+
+    #[test]
+    fn its_colours_are_the_panels() {
+        let css = include_str!("../../../ui/static/panel.css");
+        let (day, night) = css.split_once("prefers-color-scheme: dark").unwrap();
+        for (palette, css) in [(&DAY, day), (&NIGHT, night)] {
+            let state = |name: &str| (token(css, name), token(css, &format!("{name}-tint")));
+            let plain = ["paper", "card", "ink", "soft", "line", "tint"].map(|name| token(css, name));
+            assert_eq!([palette.paper, palette.card, palette.ink, palette.soft, palette.line, palette.tint], plain);
+            assert_eq!([palette.working, palette.home, palette.lost], ["amber", "green", "red"].map(state));
+            let curves = ["blue", "amber", "green", "violet", "teal", "pink"].map(|name| token(css, name));
+            assert_eq!(palette.curves, curves, "in the order in which the panel's charts take them");
         }
     }
 }
