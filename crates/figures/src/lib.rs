@@ -40,8 +40,8 @@ use std::path::Path;
 /// extension says how: `svg`, `png` or `pdf`. Each run is the folder of its series and what was asked for.
 ///
 /// # Errors
-/// `InvalidInput` at `output` for another extension or at an option that cannot be drawn, `NotFound` where the run has printed nothing to draw. What was at
-/// `output` before stays unless the whole figure could be written.
+/// `InvalidInput` at `output` for another extension or at an option that cannot be drawn, `NotFound` where the run has
+/// printed nothing to draw. What was at `output` before stays unless the whole figure could be written.
 pub fn run_figure(runs: &[(&Path, &RunSpec)], output: &Path, options: &FigureOptions) -> Result<()> {
     let format = Format::of(output)?;
     let bytes = run_figure_bytes(runs, format, options)?;
